@@ -1,0 +1,66 @@
+# `make` lists what there is. Everything is set up inside the tree, in .venv and node_modules.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ON ?= unix
+DEBIAN := knot dnsmasq-base kamailio sip-tester tshark
+COMMANDS := knotd dnsmasq kamailio sipp tshark
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test core lint types mutants size bench mpy readme servers setup setup-demo clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	    while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+demo: setup-demo ## a phone fails over, here: MODE=default|ttl|no-response|failback, DNS=, SERVERS=
+	@$(BIN)/srvphone demo $(if $(MODE),--mode $(MODE)) $(if $(DNS),--dns $(DNS)) \
+	    $(if $(SERVERS),--servers $(SERVERS))
+
+test: setup ## all tests, on CPython, MicroPython unix and wasm32; lint and types among them
+	$(BIN)/python -m pytest
+
+core: setup ## the portable tests alone: ON=cpython|unix|wasm32|mpy, K=part of a name
+	@$(BIN)/python tools/core_tests.py $(ON) $(K)
+
+lint: setup ## rules and format of the Python files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## types of the firmware, as the rp2 port has them, then as the esp32 port has them
+	@for port in rp2 esp32; do echo "mypy, $$port:"; MYPYPATH=.venv/stubs/$$port $(BIN)/mypy \
+	    --custom-typeshed-dir .venv/stubs/$$port --cache-dir .mypy_cache/$$port || exit 1; done
+
+mutants: setup ## break every rule once: a test named after it must fail
+	@$(BIN)/python tools/mutants.py
+
+size: setup ## bytes of the compiled firmware, and of heap in use on wasm32
+	@$(BIN)/python tools/size.py
+
+bench: setup ## how fast the core is, on CPython and MicroPython
+	@$(BIN)/python tools/bench.py
+
+mpy: setup-demo ## the firmware compiled for a board, in build/mpy/firmware
+	@$(BIN)/python tools/size.py --mpy
+
+readme: setup ## bring the README's table of settings up to date
+	@$(BIN)/python -m srvphone_host.settings_doc README.md
+
+servers: ## Debian's Knot, dnsmasq, Kamailio, SIPp and tshark, which some tests run
+	@for command in $(COMMANDS); do command -v $$command >/dev/null || missing="$$missing $$command"; \
+	done; if [ -z "$$missing" ]; then echo "all here: $(COMMANDS)"; exit 0; fi; \
+	echo "not here:$$missing"; set -ex; $(SUDO) apt-get update -q; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -q -y --no-install-recommends $(DEBIAN)
+
+setup: ## what all of this needs (the other targets see to it by themselves)
+	@$(PYTHON) tools/bootstrap.py test
+
+setup-demo:
+	@$(PYTHON) tools/bootstrap.py
+
+clean: ## remove all that was made: build, .venv, node_modules, caches
+	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis tools/wasm/node_modules
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +
