@@ -1,0 +1,77 @@
+"""What DNS answered, until its TTL; and who did not answer, for a while.
+
+    cache.put(question, answer, now)
+    cache.get(question, now)              # the Answer that holds now, or None
+    cache.failed(question, status, now)   # -> the Answer of a failure: `records` is None
+
+A failed question is not asked again for 5 s, then for 10 s, 20 s, ... 5 min, until it is answered
+(RFC 9520). Limits: 24 answers and about 6 KB; the one that ends first goes. Records only: which
+target was tried, and how it went, is never kept here.
+RFC 2308 (denials: NXDOMAIN holds for the name, NODATA for the type), 9520; rules G13, G13a.
+"""
+
+from micropython import const
+
+from ..clock import diff, later
+from .answer import Answer
+
+_NXDOMAIN = const(3)
+_ENTRIES = const(24)
+_BYTES = const(6144)
+_ENTRY = const(128)  # heap bytes of an entry without records, on a 32-bit board
+_RECORD = const(96)
+_FAILURE_S = const(5)
+_FAILURE_MAX_S = const(300)  # RFC 9520 3.2
+_KEEP_MS = const(300000)  # how long a failure's wait is remembered, to be doubled
+
+
+class Cache:
+    size = 0  # heap bytes, about
+
+    def __init__(self):
+        self.answers = {}  # by question; a name's NXDOMAIN by the name alone
+
+    def get(self, question, now):
+        for key in (question, question[:-4]):
+            answer = self.answers.get(key)
+            if answer and diff(answer.expires, now) > 0:
+                return answer
+        return None
+
+    def put(self, question, answer, now):
+        """Keep an answer for its TTL; one of TTL 0 is for its asker alone, and ends the old."""
+        self._drop(question)
+        if answer.status == _NXDOMAIN and answer.alias is None:
+            question = question[:-4]
+            self._drop(question)
+        if answer.ttl:
+            self.answers[question] = answer
+            self.size += _ENTRY + _RECORD * len(answer.records or ())
+            while len(self.answers) > _ENTRIES or self.size > _BYTES:
+                self._drop(first_to_end(self.answers, now))
+
+    def failed(self, question, status, now):
+        """Nobody answered well: not asked again for 5 s, or twice as long as the last time."""
+        last = self.answers.get(question)
+        wait_s = _FAILURE_S
+        if last and last.records is None:
+            wait_s = min(last.ttl * 2, _FAILURE_MAX_S)
+        failure = Answer(status, wait_s, later(now, wait_s * 1000), None, None)
+        self.put(question, failure, now)
+        return failure
+
+    def purge(self, now):
+        """Forget what ended some minutes ago; call it once in 6 days at least."""
+        for question in list(self.answers):
+            if diff(now, self.answers[question].expires) >= _KEEP_MS:
+                self._drop(question)
+
+    def _drop(self, question):
+        answer = self.answers.pop(question, None)
+        if answer:
+            self.size -= _ENTRY + _RECORD * len(answer.records or ())
+
+
+def first_to_end(answers, now):
+    """A function of its own, since a lambda in `put` would cost memory at each call."""
+    return min(answers, key=lambda question: diff(answers[question].expires, now))
