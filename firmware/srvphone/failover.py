@@ -1,0 +1,52 @@
+"""What decides which target is next, as pure functions (rules G15, G18 to G22, G24). No I/O, no
+state but the table handed in.
+
+    rule = rule_of(account)                 # "G18", "G19", "G20" or "G21"
+    close_for(closed, address, 30, now)     # 503 with Retry-After: 30
+    opens = open_up(closed, now)            # None: no target is closed
+    seconds, ms = refresh_after(3600, "auto", 2)
+
+`closed` is address -> the time at which it opens. The cycle itself is in `sip.registration`.
+"""
+
+from .clock import diff, later
+
+
+def rule_of(account):
+    """The DNS SRV Fail-over Mode that acts, as the number of its rule.
+
+    The DNS modes without SRV behave as Default (G18).
+    """
+    # "Default", "Saved one until DNS TTL", "... no responses", "... failback timeout"
+    word = account.dns_srv_failover_mode.split()[-1] if "SRV" in account.dns_mode else ""
+    return {"TTL": "G19", "responses": "G20", "timeout": "G21"}.get(word, "G18")
+
+
+def close_for(closed, address, seconds, now):
+    """503 with Retry-After closes a target for so long, at most an hour (G15)."""
+    if seconds > 0:
+        closed[address] = later(now, min(seconds, 3600) * 1000)
+
+
+def open_up(closed, now):
+    """Forget the targets that have opened; the time at which the next one does, None if none."""
+    first = None
+    for address in list(closed):
+        opens = closed[address]
+        if diff(now, opens) >= 0:
+            del closed[address]
+        elif first is None or diff(opens, first) < 0:
+            first = opens
+    return first
+
+
+def refresh_after(granted_s, before_s, targets):
+    """When a REGISTER is sent again after its 2xx: (seconds, milliseconds), the two to be added.
+
+    `granted_s` is what the server granted, `before_s` Re-register before expiration ("auto" or
+    seconds), `targets` how many there are (G24). Never sooner than 1 s.
+    """
+    ms = granted_s * 1000
+    before_ms = min(1800 + 3500 * targets, ms // 2) if before_s == "auto" else before_s * 1000
+    ms = max(ms - before_ms, 1000)
+    return ms // 1000, ms % 1000

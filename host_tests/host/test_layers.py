@@ -1,0 +1,63 @@
+"""The rooms keep to themselves: what imports what, and numbers that stand in several rooms agree."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from core_tests import ROOT
+
+FIRMWARE = ROOT / "firmware"
+CONSTANT = re.compile(
+    r"^(_?[A-Z][A-Z0-9_]*) = (?:const\()?([-0-9][0-9xA-Fa-f]*)\)?(?:  #.*)?$", re.M
+)
+# Names that mean something else in every room, so that their values say nothing of each other.
+OWN = {"_BYTES", "_KEEP_MS", "_SIZE"}
+
+
+def loaded_by(module):
+    """The modules of the product that an import of `module` loads."""
+    code = "import sys, %s; print(*[m for m in sys.modules if m.startswith('srvphone.')])" % module
+    path = ["tools/shim", "firmware"]
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.path[:0] = %r; %s" % (path, code)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["wire", "answer", "compose", "cache", "resolver"])
+def test_dns_loads_nothing_of_sip_or_of_the_phone(module):
+    strange = {
+        name
+        for name in loaded_by("srvphone.dns." + module)
+        if not name.startswith("srvphone.dns") and name != "srvphone.clock"
+    }
+    assert strange == set()
+
+
+def test_the_phone_loads_neither_the_encoder_nor_the_matcher_nor_md5():
+    loaded = loaded_by("srvphone.phone")
+    assert not loaded & {"srvphone.dns.compose", "srvphone.locate.regexp", "srvphone.sip.md5"}
+
+
+def test_sip_knows_no_dns():
+    for path in (FIRMWARE / "srvphone/sip").glob("*.py"):
+        assert not re.search(r"^(from|import) .*\b(dns|locate)\b", path.read_text(), re.M), path
+
+
+def test_numbers_of_one_name_agree():
+    """`_X = const(1)` is gone on a board, so rooms that share a number each have their own."""
+    values = {}
+    for path in sorted(FIRMWARE.rglob("*.py")):
+        for name, value in CONSTANT.findall(path.read_text(encoding="utf-8")):
+            if name not in OWN:
+                values.setdefault(name.lstrip("_"), {}).setdefault(int(value, 0), []).append(
+                    path.name
+                )
+    strange = {name: found for name, found in values.items() if len(found) > 1}
+    assert strange == {}

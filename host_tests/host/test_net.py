@@ -1,0 +1,227 @@
+"""The one room with sockets, on real ones: streams, empty datagrams, refusals.
+
+Rules G13a, G15, W6, W10.
+
+Where a `Desk` below stands in for the phone it differs from it in that it decides nothing: it
+hands out what the test puts in and notes what comes.
+"""
+
+import contextlib
+import socket
+import sys
+import time
+
+import pytest
+
+from srvphone import net
+from srvphone.clock import later
+from srvphone.desk import DNS, SIP, TCP
+from srvphone_host import dns_server
+from srvphone_host.lab import Lab
+
+
+class Desk:
+    """What Net wants of a phone."""
+
+    class settings:
+        local_address = ""
+        local_sip_port = 0
+        edns0 = False
+        icmp_reports = True
+
+    def __init__(self, address):
+        self.settings.local_address = address
+        self.out = []
+        self.came = []
+
+    def take(self):
+        out, self.out = self.out, []
+        return out
+
+    def deadline(self):
+        return later(net.ticks(), 20)
+
+    def wake(self, now):
+        pass
+
+    def receive(self, channel, data, source, now):
+        self.came.append((channel, data, source))
+
+    def failed(self, channel, peer, errno, now):
+        self.came.append((channel, "failed", peer))
+
+    def stream(self, event, data, now):
+        self.came.append((TCP, event, data))
+
+
+@pytest.fixture
+def desk():
+    with Lab() as it:  # only for the addresses that are ours
+        yield Desk(it.place.phone[0])
+
+
+@pytest.fixture
+def loop(desk):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # a port that is free
+        s.bind((desk.settings.local_address, 0))
+        desk.settings.local_sip_port = s.getsockname()[1]
+    made = net.Net(desk)
+    yield made
+    for channel in (SIP, DNS, TCP):
+        made._close(channel)
+
+
+def turn_until(loop, there, limit_s=2):
+    end = time.monotonic() + limit_s
+    while not there() and time.monotonic() < end:
+        loop.turn(20)
+    assert there()
+
+
+@contextlib.contextmanager
+def peer(kind=socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        s.settimeout(2)
+        yield s
+
+
+def test_w10_sip_socket_is_made_again_after_an_empty_datagram(desk, loop):
+    before = loop.sockets[SIP]
+    own = before.getsockname()
+    with peer() as other:
+        other.sendto(b"", own)
+        turn_until(loop, lambda: loop.sockets[SIP] is not before)
+        assert loop.sockets[SIP].getsockname() == own
+        other.sendto(b"still there?", own)
+        turn_until(loop, lambda: desk.came)
+        assert desk.came == [(SIP, b"still there?", other.getsockname())]
+
+
+def test_w10_dns_socket_is_made_again_after_an_empty_datagram(desk, loop):
+    with peer() as server:
+        desk.out = [(DNS, b"question", server.getsockname(), 40123)]
+        loop.flush()
+        _, own = server.recvfrom(100)
+        assert own == (desk.settings.local_address, 40123)
+        before = loop.sockets[DNS]
+        server.sendto(b"", own)
+        turn_until(loop, lambda: loop.sockets[DNS] is not before)
+        server.sendto(b"answer", own)
+        turn_until(loop, lambda: desk.came)
+        assert desk.came == [(DNS, b"answer", server.getsockname())]
+
+
+def test_g13a_each_send_has_a_new_socket_and_closes_the_old(desk, loop):
+    with peer() as server:
+        for port in (40124, 40125):
+            desk.out.append((DNS, b"question", server.getsockname(), port))
+        loop.flush()
+        assert [server.recvfrom(100)[1][1] for _ in range(2)] == [40124, 40125]
+        server.sendto(b"late", (desk.settings.local_address, 40124))
+        server.sendto(b"good", (desk.settings.local_address, 40125))
+        turn_until(loop, lambda: desk.came)
+        assert desk.came == [(DNS, b"good", server.getsockname())]
+        desk.out = [(DNS, None, None, 0)]
+        loop.flush()
+        assert loop.sockets[DNS] is None
+
+
+def test_g13a_a_taken_port_is_reported_not_raised(desk, loop):
+    with peer() as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((desk.settings.local_address, 40126))
+        desk.out = [(DNS, b"question", server.getsockname(), 40126)]
+        loop.flush()
+        assert desk.came == [(DNS, "failed", server.getsockname())]
+        desk.out = [(DNS, b"question", server.getsockname(), 40127)]
+        loop.flush()
+        assert server.recvfrom(100)[1][1] == 40127
+
+
+def test_g13a_stream_opened_read_in_pieces_and_closed(desk, loop):
+    with peer(socket.SOCK_STREAM) as server:
+        server.listen()
+        desk.out = [(TCP, b"\0\2hi", server.getsockname(), 0)]
+        loop.flush()
+        accepted, _ = server.accept()
+        with accepted:
+            turn_until(loop, lambda: desk.came)
+            assert desk.came == [(TCP, net._OPENED, None)]
+            assert accepted.recv(100) == b"\0\2hi"
+            for piece in (b"\0", b"\3a", b"bc"):
+                desk.came = []
+                accepted.send(piece)
+                turn_until(loop, lambda: desk.came)
+                assert desk.came == [(TCP, net._DATA, piece)]
+            desk.came = []
+        turn_until(loop, lambda: desk.came)
+        assert desk.came[0] == (TCP, net._CLOSED, b"")
+        desk.out = [(TCP, None, None, 0)]
+        loop.flush()
+        assert loop.sockets[TCP] is None
+
+
+def test_g13a_refused_stream_is_closed(desk, loop):
+    with peer(socket.SOCK_STREAM) as server:
+        address = server.getsockname()
+    desk.out = [(TCP, b"\0\2hi", address, 0)]
+    loop.flush()
+    turn_until(loop, lambda: desk.came)
+    assert desk.came[0][:2] == (TCP, net._CLOSED)
+
+
+def test_g15_refusal_names_the_peer_and_the_socket_lives_on(desk, loop):
+    if sys.platform != "linux":
+        pytest.skip("only Linux reports a closed port to an unconnected socket")
+    with peer() as gone:
+        address = gone.getsockname()
+    with peer() as there:
+        desk.out = [(SIP, b"anybody?", address, 0), (SIP, b"hello", there.getsockname(), 0)]
+        loop.flush()
+        turn_until(loop, lambda: desk.came)
+        assert desk.came == [(SIP, "failed", address)]
+        data, own = there.recvfrom(100)
+        assert data == b"hello"
+        there.sendto(b"yes", own)
+        turn_until(loop, lambda: len(desk.came) > 1)
+        assert desk.came[1] == (SIP, b"yes", there.getsockname())
+
+
+def test_g15_refusal_is_noticed_without_another_send(desk, loop):
+    if sys.platform != "linux":
+        pytest.skip("only Linux reports a closed port to an unconnected socket")
+    with peer() as gone:
+        address = gone.getsockname()
+    desk.out = [(SIP, b"anybody?", address, 0)]
+    turn_until(loop, lambda: desk.came)
+    assert desk.came == [(SIP, "failed", address)]
+
+
+def test_w6_unreachable_network_is_reported_not_raised(desk, loop):
+    desk.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]  # EMSGSIZE: the send itself fails
+    loop.flush()
+    assert desk.came == [(SIP, "failed", ("127.0.0.1", 9))]
+
+
+class Short(dns_server.ZoneResolver):
+    """The zone, but over UDP every answer is cut to its question."""
+
+    def resolve(self, request, handler):
+        reply = super().resolve(request, handler)
+        if handler.protocol == "udp":
+            reply.rr, reply.auth, reply.ar = [], [], []
+            reply.header.tc = 1
+        return reply
+
+
+def test_g13a_truncated_answers_come_over_tcp():
+    """The real phone, on the interpreter that the lab found."""
+    with Lab() as it, contextlib.ExitStack() as stack:
+        address = (it.place.dns[0].rpartition(".")[0] + ".54", 5300)
+        zone = dns_server.zone_text(it.place.primary, it.place.backup)
+        server = dns_server.GuideDns()
+        server.start(address, zone, resolver=Short)
+        stack.callback(server.close)
+        phone = it.start_phone(dns_servers=["%s:%d" % address])
+        lines = phone.until(lambda line: line.status == 200)
+        assert any((line.rule, line.event) == ("tcp", ">") for line in lines)
