@@ -1,0 +1,334 @@
+"""Recipes for real servers as Debian packages them: Knot, dnsmasq, Kamailio, SIPp.
+
+    server = Kamailio(qop=False)
+    server.start(("127.0.0.13", 5060), folder=Path(...))
+    server.switch("silent")
+    server.close()
+
+They have the interface of the lab's own servers. Each runs in the foreground, in a process group
+of its own that `close` ends by its id, with its files in the folder; `start` returns when it
+answers. A real server can't be told to be silent, so it is ended and a socket that swallows
+everything takes its place; `up` starts it anew, without what it knew.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from dnslib import QTYPE, DNSRecord
+
+from srvphone_host.dns_server import zone_records
+from srvphone_host.errors import LabError
+from srvphone_host.registrar import Registrar
+
+START_S = 10  # at most, until a server answers
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def find(command):
+    """The path of a server's program. LabError if it is not installed."""
+    found = shutil.which(command, path=_PATH)
+    if not found:
+        raise LabError("%s is not installed. Run `make servers` (Debian packages)." % command)
+    return found
+
+
+class Process:
+    """A program in the foreground, in its own process group, its output in a file."""
+
+    def __init__(self, command, folder):
+        self.log = Path(folder) / (Path(command[0]).name + ".log")
+        with open(self.log, "wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def wait_until(self, answers):
+        """Return as soon as `answers()` is true. LabError, with the log's end, if it never is."""
+        end = time.monotonic() + START_S
+        while not answers():
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.end()
+                text = self.log.read_text(encoding="utf-8", errors="replace")
+                raise LabError("%s did not start:\n%s" % (self.log.stem, text[-1500:]))
+
+    def end(self):
+        for signum, wait_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
+            try:
+                os.killpg(self._process.pid, signum)
+                self._process.wait(wait_s)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.wait()
+
+
+def _exchange(address, data, timeout_s=0.02):
+    """The answer to a datagram, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(timeout_s)
+        try:
+            s.connect(address)
+            s.send(data)
+            return s.recv(65535)
+        except OSError:
+            time.sleep(timeout_s / 2)
+            return None
+
+
+class _Server:
+    """A real server that may be up, silent or refused."""
+
+    states = {
+        "up": "runs (started anew, without what it knew)",
+        "silent": "ended, and a socket that swallows everything in its place",
+        "refused": "ended: the system reports the closed port to the sender",
+    }
+    command = ""
+    _process = _sink = None
+
+    def __init__(self):
+        self.program = find(self.command)
+
+    def switch(self, state):
+        self.close()
+        if state == "up":
+            self._run()
+        elif state == "silent":
+            self._sink = Registrar(state="silent")
+            self._sink.start(self.address)
+
+    def close(self):
+        for server, end in ((self._process, Process.end), (self._sink, Registrar.close)):
+            if server:
+                end(server)
+        self._process = self._sink = None
+
+    @property
+    def pid(self):
+        return self._process.pid if self._process else None
+
+
+class _DnsServer(_Server):
+    def start(self, address, zone, folder):
+        """Serve the zone (a text) on `address`, with files in `folder`."""
+        self.address, self.zone, self.folder = address, zone, Path(folder).resolve()
+        self.records = zone_records(zone)
+        self._run()
+
+    def _run(self):
+        self._process = Process(self._line(), self.folder)
+        question = DNSRecord.question("test.grandstream.com", "NAPTR").pack()
+        self._process.wait_until(lambda: _exchange(self.address, question))
+
+
+class Knot(_DnsServer):
+    command = "knotd"
+
+    def _line(self):
+        (self.folder / "guide.zone").write_text(self.zone, encoding="utf-8")
+        conf = self.folder / "knot.conf"
+        conf.write_text(
+            KNOT_CONF.format(folder=self.folder, ip=self.address[0], port=self.address[1]),
+            encoding="utf-8",
+        )
+        return [self.program, "-c", str(conf)]
+
+
+KNOT_CONF = """\
+server:
+    rundir: "{folder}"
+    listen: {ip}@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "{folder}"
+log:
+  - target: stderr
+    any: warning
+zone:
+  - domain: grandstream.com
+    storage: "{folder}"
+    file: guide.zone
+    zonefile-sync: -1
+    journal-content: none
+"""
+
+
+class Dnsmasq(_DnsServer):
+    command = "dnsmasq"
+
+    def _line(self):
+        ip, port = self.address
+        line = [self.program, "-k", "-C", "/dev/null", "--port=%d" % port, "--no-resolv"]
+        line += ["--listen-address=%s" % ip, "--bind-interfaces", "--no-hosts", "--pid-file="]
+        line += ["--user=root", "--log-facility=-"]  # else it can't stay root where it is that
+        # It has a TTL per host, and one for all the rest: the SRV and NAPTR records'.
+        ttl = next(rr.ttl for rr in self.records if rr.rtype == QTYPE.SRV)
+        line.append("--local-ttl=%d" % ttl)
+        for rr in self.records:
+            name, kind, data = str(rr.rname).rstrip("."), QTYPE[rr.rtype], rr.rdata
+            if kind == "A":
+                line.append("--host-record=%s,%s,%d" % (name, data, rr.ttl))
+            elif kind == "SRV":
+                fields = (str(data.target).rstrip("."), data.port, data.priority, data.weight)
+                line.append("--srv-host=%s,%s,%d,%d,%d" % (name, *fields))
+            elif kind == "NAPTR":
+                texts = [t.decode() for t in (data.flags, data.service, data.regexp)]
+                fields = (data.order, data.preference, *texts, str(data.replacement).rstrip("."))
+                line.append("--naptr-record=%s,%d,%d,%s,%s,%s,%s" % (name, *fields))
+        return line
+
+
+class Kamailio(_Server):
+    """A registrar of one user, without a database; digest with or without qop."""
+
+    command = "kamailio"
+
+    def __init__(self, user="2002", password="secret", realm="grandstream.com", qop=True):
+        super().__init__()
+        self._values = {"user": user, "password": password, "realm": realm, "qop": int(qop)}
+
+    def start(self, address, folder):
+        self.address, self.folder = address, Path(folder).resolve()
+        self._run()
+
+    def _run(self):
+        conf = self.folder / "kamailio.cfg"
+        text = KAMAILIO_CFG
+        for name, value in self._values.items():
+            text = text.replace("{%s}" % name, str(value))
+        conf.write_text(text, encoding="utf-8")
+        line = [self.program, "-DD", "-E", "-f", str(conf), "-Y", str(self.folder)]
+        line += ["-A", "LISTEN=udp:%s:%d" % self.address, "-P", str(self.folder / "pid")]
+        line += ["-m", "16", "-M", "4"]  # MB; 22 in all
+        self._process = Process(line, self.folder)
+        self._process.wait_until(lambda: _exchange(self.address, PROBE))
+
+
+KAMAILIO_CFG = """\
+debug=1
+log_stderror=yes
+children=1
+dns=no
+rev_dns=no
+auto_aliases=no
+disable_tcp=yes
+listen=LISTEN
+
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "auth.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "min_expires", 1)
+
+request_route {
+    if (!is_method("REGISTER")) {
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }
+    if ($au != "{user}" || !pv_www_authenticate("{realm}", "{password}", "0")) {
+        www_challenge("{realm}", "{qop}");
+        exit;
+    }
+    save("location");
+}
+"""
+
+# Any answer to it tells that a SIP server is up.
+PROBE = (
+    b"OPTIONS sip:probe SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bKprobe\r\n"
+    b"Max-Forwards: 0\r\nFrom: <sip:probe@localhost>;tag=1\r\nTo: <sip:probe@localhost>\r\n"
+    b"Call-ID: probe\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+class Sipp(_Server):
+    """A registrar that plays a scenario to every caller: one of SCENARIOS."""
+
+    command = "sipp"
+
+    def __init__(self, scenario, **values):
+        super().__init__()
+        self._text = SCENARIOS[scenario] % values
+
+    def start(self, address, folder):
+        self.address, self.folder = address, Path(folder).resolve()
+        self._run()
+
+    def _run(self):
+        file = self.folder / "scenario.xml"
+        file.write_text(_SIPP_FRAME % self._text, encoding="utf-8")
+        ip, port = self.address
+        line = [self.program, "-sf", str(file), "-i", ip, "-p", str(port), "-nostdin"]
+        # A registration goes on under one Call-ID: a scenario that is over must start again.
+        self._process = Process([*line, "-deadcall_wait", "0"], self.folder)
+        # It answers nothing but the scenario: it is up when its port is taken.
+        self._process.wait_until(self._port_taken)
+
+    def _port_taken(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try:
+                s.bind(self.address)
+            except OSError:
+                return True
+        time.sleep(0.02)
+        return False
+
+
+_SIPP_FRAME = """\
+<?xml version="1.0" encoding="ISO-8859-1" ?>
+<scenario name="registrar">
+%s</scenario>
+"""
+
+
+def _sipp_receive(action="", more=""):
+    return '<recv request="REGISTER"%s>%s</recv>\n' % (more, action)
+
+
+def _sipp_send(status, *headers):
+    """A response; `%%` because the scenario is filled in once more."""
+    lines = ["SIP/2.0 " + status, "[last_Via:]", "[last_From:]", "[last_To:];tag=[call_number]"]
+    lines += ["[last_Call-ID:]", "[last_CSeq:]", *headers, "Content-Length: 0", "", ""]
+    return "<send><![CDATA[\n%s\n]]></send>\n" % "\n".join(lines)
+
+
+_CHALLENGE = (
+    'WWW-Authenticate: Digest realm="grandstream.com", nonce="47ebe028cda119c35d4877b383027d28",'
+    ' algorithm=MD5, qop="auth"'
+)
+_VERIFY = '<action><verifyauth assign_to="good" username="2002" password="secret" /></action>'
+SCENARIOS = {
+    "401": _sipp_receive()
+    + _sipp_send("401 Unauthorized", _CHALLENGE)
+    + _sipp_receive(_VERIFY, ' next="right" test="good"')
+    + _sipp_send("403 Forbidden")
+    + '<nop next="end"></nop>\n<label id="right" />\n'
+    + _sipp_send("200 OK", "[last_Contact:]", "Expires: %(expires)d")
+    + '<label id="end" />\n',
+    "423": _sipp_receive()
+    + _sipp_send("423 Interval Too Brief", "Min-Expires: %(min_expires)d")
+    + _sipp_receive()
+    + _sipp_send("200 OK", "[last_Contact:]", "Expires: %(min_expires)d"),
+    "503": _sipp_receive() + _sipp_send("503 Service Unavailable", "Retry-After: %(retry_after)d"),
+    "nothing": _sipp_receive() + _sipp_receive() + _sipp_receive() + _sipp_receive(),
+}
