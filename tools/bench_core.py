@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from srvphone.chance import Chance
+from srvphone.desk import Desk
 from srvphone.dns import wire
 from srvphone.dns.answer import read
 from srvphone.dns.cache import Cache
@@ -53,7 +53,7 @@ class Bytes:
 
 def targets(cache, msg, below):
     answer = read(msg, QUESTION, 0)
-    cache.put(QUESTION, answer, 0)
+    cache.put(QUESTION, answer)
     return srv.order(answer.records, srv.RFC2782, below)
 
 
@@ -87,7 +87,7 @@ def allocated(f, *args):
 
 def main(rounds=2000):
     cache = Cache()
-    below = Chance(Bytes().urandom).below
+    below = Desk(Bytes().urandom, None).below
     out = {"interpreter": sys.implementation.name, "platform": sys.platform}
     for name, msg in (("guide", GUIDE), ("eight", EIGHT)):
         out[name + "_us"] = microseconds(targets, rounds, cache, msg, below)

@@ -38,14 +38,11 @@ def tool(name):
 
 def compile_product(target):
     """What the runs on "mpy" import: the firmware and the simulator as .mpy files in `target`."""
+    from srvphone_host.mpy import compile_tree
+
     for part in ("firmware/srvphone", "tools/sim"):
         shutil.rmtree(target / part, ignore_errors=True)
-        for py in sorted((ROOT / part).rglob("*.py")):
-            name = py.relative_to(ROOT / part)
-            mpy = (target / part / name).with_suffix(".mpy")
-            mpy.parent.mkdir(parents=True, exist_ok=True)
-            line = [tool("mpy-cross"), "-O3", "-s", str(name), "-o", str(mpy), str(py)]
-            subprocess.run(line, check=True)
+        compile_tree(ROOT / part, target / part)
 
 
 def command(on, script, arguments, paths):

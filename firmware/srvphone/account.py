@@ -25,7 +25,7 @@ from json import loads
 
 from micropython import const
 
-from srvphone.address import host_port, is_ipv4
+from .address import host_port, is_ipv4
 
 _TEXT_MAX = const(16384)  # bytes of the file
 _FAULTS_MAX = const(100)
@@ -114,8 +114,6 @@ def _fill(thing, fields, value, where):
             yield where + "ha1: beside a password"
         if thing.random_retry_wait_min_s > thing.random_retry_wait_max_s:
             yield where + "random_retry_wait_min_s: above the max"
-        if not thing.authenticate_id:
-            thing.authenticate_id = thing.sip_user_id
 
 
 def load(text):
@@ -153,7 +151,7 @@ def read(path, fs):
     for name in (path, path + ".new"):
         try:
             with fs.open(name, "rb") as f:
-                text = f.read(_TEXT_MAX + 1)
+                text = f.read()  # asking for so many bytes would take them all at once
         except OSError:
             continue
         if name == path or not load(text)[1]:
@@ -209,7 +207,7 @@ Account, FIELDS = _fields(
     "dns_mode=A Record|SRV|NAPTR/SRV|Use Configured IP;"
     "dns_srv_failover_mode=Default|Saved one until DNS TTL|Saved one until no responses"
     "|Saved one until failback timeout;"
-    "primary_ip backup_ip_1 backup_ip_2=<IPv4[:port]>;"
+    "primary_ip backup_ip_1 backup_ip_2=<IPv4>;"
     "nat_traversal=No;"
     "sip_transport=UDP;"
     "use_sbc use_random_retry_wait register_before_dns_srv_failover=No|Yes;"

@@ -14,26 +14,3 @@ def later(t, ms):
 def diff(a, b):
     """Milliseconds from the time `b` to the time `a`: above 0 if `a` is the later one."""
     return ((a - b) & 0x3FFFFFFF ^ 0x20000000) - 0x20000000
-
-
-class Timer:
-    """A wait that may be longer than ticks can count, as seconds run down (45 days of Expires).
-
-    timer = Timer(now, seconds, ms)
-    timer.due(now)          # call it when timer.deadline() comes, at least
-    """
-
-    def __init__(self, now, seconds, ms=0):
-        self.at = later(now, ms)
-        self.left_s = seconds
-
-    def due(self, now):
-        """Is the wait over?"""
-        passed_s = diff(now, self.at) // 1000
-        self.at = later(self.at, passed_s * 1000)
-        self.left_s -= passed_s
-        return self.left_s < 0 or (self.left_s == 0 and diff(now, self.at) >= 0)
-
-    def deadline(self):
-        """The time to look again: its end, or 12 h from when `due` was last asked."""
-        return later(self.at, min(self.left_s, 43200) * 1000)

@@ -4,6 +4,7 @@
     flow = desk.spawn(lines())         # a generator that yields what it waits until
     desk.post(flow, event)             # it is resumed once the handler has returned
     desk.run()
+    desk.below(10)                     # a number from 0 to 9, each as likely
 
 A *flow* is a generator. `event = yield deadline` waits until the time `deadline` (None: without
 end) or until an event is posted to it: a transaction, a query or another flow that has ended, or
@@ -16,16 +17,11 @@ settings name servers (two a registration at the most, and one for each farewell
 resolver's.
 """
 
-from .chance import Chance
 from .clock import diff
 
-# Channels of the out-tray and of what comes in.
-SIP = 0
-DNS = 1
-TCP = 2
+# Channels of the out-tray and of what comes in: SIP = 0, DNS = 1, TCP = 2. Each room has what it
+# needs of them as constants of its own, which cost nothing.
 NAMES = ("sip", "dns", "tcp")
-
-NOW = "now"  # posted to a registration's flow: start a cycle at once
 
 
 class Flow:
@@ -36,23 +32,37 @@ class Flow:
 
 class Desk:
     now = 0
+    flow = None  # the one that goes its steps
 
     def __init__(self, urandom, trace):
-        self.chance = Chance(urandom)
+        self.urandom = urandom
         self.trace = trace
         self.out = []
         self.flows = []
         self.events = []
         self.counts = {}
 
-    def send(self, channel, data, address, port=0):
-        """Put a datagram (or a stream's request) into the out-tray."""
-        self.out.append((channel, data, address, port))
-        if data is not None:
-            self.trace.datagram(self.now, NAMES[channel], ">", address, data)
+    def below(self, n):
+        """A uniform draw from 0 to n - 1, for n up to 2**30 - 1 (rejection, so without bias)."""
+        while True:
+            b = self.urandom(4)
+            r = (b[0] & 63) << 24 | b[1] << 16 | b[2] << 8 | b[3]  # 30 bits: a small integer
+            if r // n < 0x3FFFFFFF // n:
+                return r % n
 
-    def note(self, rule, event, text=""):
-        self.trace.note(self.now, rule, event, text)
+    def token(self, n):
+        """`n` random bytes as lower-case hexadecimal bytes."""
+        return self.urandom(n).hex().encode()
+
+    def send(self, channel, data, to, port=0):
+        """Put a datagram (or a stream's request) into the out-tray."""
+        self.out.append((channel, data, to, port))
+        if data:
+            self.trace.datagram(self.now, NAMES[channel], ">", to, data)
+
+    def note(self, *what):
+        """Put a rule, an event and perhaps a text into the trace."""
+        self.trace.note(self.now, *what)
 
     def count(self, event):
         """Count something dropped or refused, by its name."""
@@ -82,6 +92,7 @@ class Desk:
                 else:
                     return
             if flow.steps:
+                self.flow = flow
                 try:
                     flow.deadline = flow.steps.send(event)
                 except StopIteration:

@@ -2,14 +2,13 @@
 state but the table handed in.
 
     rule = rule_of(account)                 # "G18", "G19", "G20" or "G21"
-    close_for(closed, address, 30, now)     # 503 with Retry-After: 30
-    opens = open_up(closed, now)            # None: no target is closed
-    seconds, ms = refresh_after(3600, "auto", 2)
+    ms = open_up(closed, now)               # 0: no target is closed
+    ms = refresh_after(3600, "auto", 2)
 
 `closed` is address -> the time at which it opens. The cycle itself is in `sip.registration`.
 """
 
-from .clock import diff, later
+from .clock import diff
 
 
 def rule_of(account):
@@ -22,31 +21,24 @@ def rule_of(account):
     return {"TTL": "G19", "responses": "G20", "timeout": "G21"}.get(word, "G18")
 
 
-def close_for(closed, address, seconds, now):
-    """503 with Retry-After closes a target for so long, at most an hour (G15)."""
-    if seconds > 0:
-        closed[address] = later(now, min(seconds, 3600) * 1000)
-
-
 def open_up(closed, now):
-    """Forget the targets that have opened; the time at which the next one does, None if none."""
-    first = None
+    """Forget the targets that have opened; ms until the next one does, 0 if none is closed."""
+    first = 0
     for address in list(closed):
-        opens = closed[address]
-        if diff(now, opens) >= 0:
+        ms = diff(closed[address], now)
+        if ms <= 0:
             del closed[address]
-        elif first is None or diff(opens, first) < 0:
-            first = opens
+        elif not first or ms < first:
+            first = ms
     return first
 
 
 def refresh_after(granted_s, before_s, targets):
-    """When a REGISTER is sent again after its 2xx: (seconds, milliseconds), the two to be added.
+    """How long after its 2xx a REGISTER is sent again, in milliseconds.
 
     `granted_s` is what the server granted, `before_s` Re-register before expiration ("auto" or
     seconds), `targets` how many there are (G24). Never sooner than 1 s.
     """
     ms = granted_s * 1000
     before_ms = min(1800 + 3500 * targets, ms // 2) if before_s == "auto" else before_s * 1000
-    ms = max(ms - before_ms, 1000)
-    return ms // 1000, ms % 1000
+    return max(ms - before_ms, 1000)

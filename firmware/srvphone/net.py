@@ -16,7 +16,7 @@ import time
 
 from micropython import const
 
-from .clock import diff
+from .clock import diff, later
 
 _SIP = const(0)  # the channels, as `desk` numbers them
 _DNS = const(1)
@@ -70,7 +70,7 @@ class Net:
         self.local = settings.local_address or "0.0.0.0"
         self.sip_port = settings.local_sip_port
         self.dns_port = 0
-        self.bytes = (_SIP_BYTES, _EDNS_BYTES if settings.edns0 else _DNS_BYTES)
+        self.bytes = _SIP_BYTES, _EDNS_BYTES if settings.edns0 else _DNS_BYTES
         self.reports = settings.icmp_reports and sys.platform == "linux"
         self.poller = select.poll()
         self.sockets: "list" = [None, None, None]  # by channel
@@ -104,7 +104,8 @@ class Net:
                 if data is None:
                     self._close(channel)
                 elif channel == _SIP:
-                    self._send_sip(data, pack(address))
+                    self._take_reports()  # else this send would get an older one's error
+                    self.sockets[_SIP].sendto(data, pack(address))
                 elif channel == _DNS:
                     self.dns_port = port
                     sock = self._open(_DNS, port)
@@ -119,26 +120,14 @@ class Net:
                 elif e.errno not in _IN_PROGRESS:
                     self.phone.stream(_CLOSED, None, ticks())
 
-    def _send_sip(self, data, packed):
-        sock = self.sockets[_SIP]
-        try:
-            sock.sendto(data, packed)
-        except OSError:
-            if not self._take_reports():
-                raise
-            sock.sendto(data, packed)  # the error was an older datagram's
-
     def _take_reports(self):
-        """Hand on what the network reported of datagrams sent; True if there was anything."""
-        taken = False
+        """Hand on what the network reported of datagrams sent."""
         while self.reports:
             try:
                 _, packed = self.sockets[_SIP].recvfrom(_SIP_BYTES, _MSG_ERRQUEUE)
             except OSError:
                 break
-            taken = True
             self.phone.failed(_SIP, unpack(packed), _ECONNREFUSED, ticks())
-        return taken
 
     def _read(self, channel, sock):
         """A datagram, or what the network says of the last one."""
@@ -169,35 +158,33 @@ class Net:
             pass
         self.phone.stream(_DATA if data else _CLOSED, data, ticks())
 
-    def turn(self, limit_ms=_TURN_MS):
+    def turn(self):
         """One round: send, wait for a datagram or the phone's deadline, hand it on."""
         phone = self.phone
         self.flush()
+        due = phone.deadline()
+        wait_ms = 0 if due is None else max(0, min(diff(due, ticks()), _TURN_MS))
         poll = getattr(self.poller, "ipoll", self.poller.poll)
-        for ready in poll(max(0, min(diff(phone.deadline(), ticks()), limit_ms))):
+        for ready, event in poll(wait_ms):
             for channel, sock in enumerate(self.sockets):
                 # CPython's poll gives the number of the socket
-                if sock and ready[0] in (sock, getattr(sock, "fileno", int)()):
+                if sock and ready in (sock, getattr(sock, "fileno", int)()):
                     if channel == _TCP:
-                        self._read_stream(sock, ready[1])
-                    elif channel == _DNS or ready[1] & _POLLIN:
+                        self._read_stream(sock, event)
+                    elif channel == _DNS or event & _POLLIN:
                         self._read(channel, sock)
                     else:
                         self._take_reports()
-        now = ticks()
-        if diff(now, phone.deadline()) >= 0:
-            phone.wake(now)
-        self.flush()
+        phone.wake(ticks())
 
     def run(self):
         """Until KeyboardInterrupt, which lets the phone un-REGISTER first."""
         phone = self.phone
         phone.start(ticks())
-        try:
-            while True:
+        until = None
+        while until is None or not phone.ended() and diff(until, ticks()) > 0:
+            try:
                 self.turn()
-        except KeyboardInterrupt:
-            phone.stop(ticks())
-        start = ticks()
-        while not phone.ended() and diff(ticks(), start) < _FAREWELL_MS:
-            self.turn(100)
+            except KeyboardInterrupt:
+                until = later(ticks(), _FAREWELL_MS)
+                phone.stop(ticks())

@@ -1,7 +1,7 @@
 """The phone without I/O: what comes in, what goes out, and when it wants to be woken.
 
     phone = Phone(settings, os.urandom, Trace())
-    phone.start(now)
+    phone.start(now)        # first of all
     phone.receive(SIP, data, ("192.168.10.13", 5060), now)
     for channel, data, address, port in phone.take(): ...   # send it
     phone.deadline()        # the time of the next phone.wake(now), or None; 12 h at the latest
@@ -13,136 +13,126 @@ Channels: SIP, DNS (a new socket, bound to `port`, for each datagram; data None:
 
 from micropython import const
 
-from .clock import diff, later
-from .desk import DNS, NAMES, NOW, SIP, Desk
-from .dns.cache import Cache
-from .dns.resolver import Resolver
-from .failover import open_up
-from .locate.plan import Location
-from .sip.inbound import Inbound
-from .sip.message import BadMessage, param, read
-from .sip.registration import Own, Registration
-from .sip.transaction import Transactions
+from . import clock, failover
+from .desk import NAMES, Desk
+from .dns import resolver
+from .locate import plan
+from .sip import inbound, message, registration, transaction
 
 _HOUSEKEEPING_MS = const(43200000)  # 12 h
 
 
 class Phone:
-    housekeeping = None  # when it is due
-
     def __init__(self, settings, urandom, trace):
         self.settings = settings
         self.desk = desk = Desk(urandom, trace)
-        self.cache = Cache()
-        self.resolver = Resolver(
-            desk,
-            self.cache,
-            settings.dns_servers,
-            settings.edns0,
-            settings.dns_0x20,
-            settings.use_glue,
-        )
-        self.transactions = Transactions(desk, settings.sip_t1_ms, settings.sip_t2_ms)
-        self.inbound = Inbound(desk)
-        self.own = Own(settings.local_address.encode(), settings.local_sip_port)
+        self.resolver = resolver.Resolver(desk, settings)
+        self.transactions = transaction.Transactions(desk, settings)
+        self.inbound = inbound.Inbound(desk)
+        own = registration.Own(settings.local_address.encode(), settings.local_sip_port)
         self.registrations = []
         for i, account in enumerate(settings.accounts):
-            if account.account_active:  # G25
-                proxies = account.outbound_proxy, account.backup_outbound_proxy
-                self._add(account, str(i), account.sip_server, proxies)
-                if account.secondary_sip_server:  # G22a: reached directly
-                    self._add(account, "%d+" % i, account.secondary_sip_server, (None,))
-
-    def _add(self, account, label, server, proxies):
-        """One registration: at the server, by way of the proxies that are set (G1, G22)."""
-        desk = self.desk
-        wheres = []
-        for proxy in proxies:
-            if proxy or not wheres:
-                configured = proxy is not None and not wheres
-                where = Location(desk, self.resolver, account, label, proxy or server, configured)
-                if proxy and account.outbound_proxy_mode == "in route":
-                    where.route = b"<sip:%s;lr>" % proxy.encode()
-                wheres.append(where)
-        self.registrations.append(
-            Registration(desk, self.transactions, self.own, account, label, server, wheres)
-        )
+            if not account.account_active:  # G25
+                continue
+            # The servers to be registered at, by way of the proxies that are set (G1, G22); the
+            # secondary one is reached directly (G22a).
+            both = account.outbound_proxy, account.backup_outbound_proxy
+            for label, server, proxies in (
+                (str(i), account.sip_server, both),
+                ("%d+" % i, account.secondary_sip_server, (None,)),
+            ):
+                if not server:
+                    continue
+                wheres = []
+                for proxy in proxies:
+                    if proxy or not wheres:
+                        first = proxy is not None and not wheres
+                        where = plan.Location(
+                            desk, self.resolver, account, label, proxy or server, first
+                        )
+                        if proxy and account.outbound_proxy_mode == "in route":
+                            where.route = b"<sip:%s;lr>" % proxy.encode()
+                        wheres.append(where)
+                one = registration.Registration(
+                    desk, self.transactions, own, account, label, server, wheres
+                )
+                one.flow = desk.spawn(one.run(settings.start_jitter_s))
+                self.registrations.append(one)
+        desk.spawn(self.purge())
 
     # What comes in.
 
-    def start(self, now):
-        """Power on: every active account looks up its server and registers."""
-        desk = self.desk
-        desk.now = now
-        desk.note("-", "start")
-        self.housekeeping = later(now, _HOUSEKEEPING_MS)
-        for registration in self.registrations:
-            registration.flow = desk.spawn(registration.run(self.settings.start_jitter_s))
-        desk.run()
+    def wake(self, now):
+        """The time that `deadline` gave has come (being early or late does no harm)."""
+        self.desk.now = now
+        self.transactions.wake()
+        self.desk.run()
+
+    # Power on, before all else: every active account looks up its server and registers.
+    start = wake
 
     def register(self, now):
         """Start a cycle of every registration at once (a button, a network that is back)."""
-        self.desk.now = now
-        for registration in self.registrations:
-            if registration.flow:
-                self.desk.post(registration.flow, NOW)
-        self.desk.run()
+        desk = self.desk
+        desk.now = now
+        for one in self.registrations:
+            desk.post(one.flow, "now")
+        desk.run()
 
     def stop(self, now):
         """End: un-REGISTER if the settings say so. `ended()` tells when all is said."""
         desk = self.desk
         desk.now = now
-        self.housekeeping = None
-        for flow in list(desk.flows):
-            desk.close(flow)
+        while desk.flows:
+            desk.close(desk.flows[0])
         self.transactions.table.clear()
-        for registration in self.registrations:
-            registration.stop()
+        for one in self.registrations:
+            one.stop()
         desk.run()
 
     def ended(self):
         return not self.desk.flows
 
-    def receive(self, channel, data, source, now):
-        """A datagram, as bytes, from the address `source`."""
+    def receive(self, channel, data, address, now):
+        """A datagram, as bytes, from `address`."""
         desk = self.desk
         desk.now = now
-        desk.trace.datagram(now, NAMES[channel], "<", source, data)
-        if channel == DNS:
-            self.resolver.receive(data, source)
+        desk.trace.datagram(now, NAMES[channel], "<", address, data)
+        if channel:
+            self.resolver.receive(data, address)
         elif data.strip(b"\r\n\x00"):  # else a keep-alive of the peer's
-            try:
-                fault = self._receive_sip(read(data), source)
-            except BadMessage:
-                fault = "unreadable"
+            fault = self._sip(data, address)
             if fault:
                 desk.count("sip " + fault)
         desk.run()
 
-    def _receive_sip(self, m, source):
+    def _sip(self, data, address):
+        """A SIP message; what is wrong with it, if it has to be dropped."""
+        try:
+            m = message.read(data)
+        except ValueError:  # BadMessage
+            return "unreadable"
         if not m.method:
-            key = param(m.get(b"via"), b"branch"), m.about
+            key = message.param(m.get(b"via"), b"branch"), m.about
             return None if self.transactions.receive(key, m) else "not ours"
         # Does the request come from an address that is a target (W5)?
-        for registration in self.registrations:
-            targets = [registration.current]
-            for where in registration.wheres:
-                targets += where.plan.targets if where.plan else []
+        for one in self.registrations:
+            targets = [one.current]
+            for where in one.wheres:
+                if where.plan:
+                    targets += where.plan.targets
             for target in targets:
-                if target and target.address[0] == source[0]:
-                    return self.inbound.receive(m, source)
-        return "from a stranger"
+                if target and target.address[0] == address[0]:
+                    return self.inbound.receive(m, address)
+        return "stranger"
 
-    def failed(self, channel, peer, errno, now):
-        """The network reports that what was sent to `peer` (None: it does not say) reached
+    def failed(self, channel, address, errno, now):
+        """The network reports that what was sent to `address` (None: it does not say) reached
         nobody (G15)."""
         desk = self.desk
         desk.now = now
-        desk.count("%s errno %d" % (NAMES[channel], errno))
-        if channel == SIP:
-            self.transactions.refused(peer)
-        else:
-            self.resolver.failed(peer)
+        desk.count("errno %d" % errno)
+        (self.resolver if channel else self.transactions).failed(address)
         desk.run()
 
     def stream(self, event, data, now):
@@ -151,22 +141,18 @@ class Phone:
         self.resolver.stream(event, data)
         self.desk.run()
 
-    def wake(self, now):
-        """The time that `deadline` gave has come (being early or late does no harm)."""
-        desk = self.desk
-        desk.now = now
-        self.transactions.wake()
-        desk.run()
-        if self.housekeeping is not None and diff(now, self.housekeeping) >= 0:
-            # Drop what is so old that its wrapped time could soon be taken for a new one.
-            self.housekeeping = later(now, _HOUSEKEEPING_MS)
-            desk.trace.clock(now)
-            self.cache.purge(now)
+    def purge(self):
+        """A flow: drops what is so old that its wrapped time could soon be taken for a new one."""
+        while True:
+            now = self.desk.now
+            self.desk.trace.clock(now)
+            self.resolver.cache.purge(now)
             self.inbound.forget_old()
-            for registration in self.registrations:
-                open_up(registration.closed, now)
-                for where in registration.wheres:
+            for one in self.registrations:
+                failover.open_up(one.closed, now)
+                for where in one.wheres:
                     where.forget_old()
+            yield clock.later(now, _HOUSEKEEPING_MS)
 
     # What goes out.
 
@@ -178,13 +164,13 @@ class Phone:
 
     def deadline(self):
         """The time of the next `wake`; None: there is nothing to wait for."""
-        first = self.housekeeping
+        first = None
         for thing in self.transactions.table + self.desk.flows:
             at = thing.deadline
-            if at is not None and (first is None or diff(at, first) < 0):
+            if at is not None and (first is None or clock.diff(at, first) < 0):
                 first = at
         return first
 
     def status(self):
         """What each registration does, as a list of dicts that JSON can carry."""
-        return [registration.status() for registration in self.registrations]
+        return list(map(registration.Registration.status, self.registrations))

@@ -11,15 +11,15 @@ asked = looker.plan(where)       # its value is the Plan
 
 from sim import Sim
 from sim.dns import NUMBERS
-from srvphone.account import Account
+from srvphone.account import Account, Settings
 from srvphone.clock import diff
-from srvphone.desk import DNS, SIP, Desk
+from srvphone.desk import Desk
 from srvphone.dns import wire
-from srvphone.dns.cache import Cache
 from srvphone.dns.resolver import Resolver
 from srvphone.locate.plan import Location
 from srvphone.trace import Trace
 
+SIP, DNS = 0, 1  # channels
 STARTS = (0, 2**29 - 500, 2**30 - 500)  # of the clock, where time matters
 
 ONE = "192.0.2.53"
@@ -63,9 +63,13 @@ class Looker:
         self.sim = sim
         self.notes = []
         self.desk = Desk(sim.random.split("looker " + address).urandom, Trace(self._heard))
-        self.cache = Cache()
-        servers = [(server, 53) for server in servers]
-        self.resolver = Resolver(self.desk, self.cache, servers, **options)
+        self.settings = Settings()
+        self.settings.dns_servers = [(server, 53) for server in servers]
+        for name in options:
+            assert hasattr(self.settings, name)
+            setattr(self.settings, name, options[name])
+        self.resolver = Resolver(self.desk, self.settings)
+        self.cache = self.resolver.cache
         sim.attach(self, address, start=None)
 
     def ask(self, kind, name):
@@ -86,7 +90,7 @@ class Looker:
         return self.spawn(where.plan_now)
 
     def spawn(self, steps, *args):
-        """Start a flow that waits for `yield from steps(flow, *args)`."""
+        """Start a flow that waits for `yield from steps(*args)`."""
         asked = Asked()
         asked.flow = self.desk.spawn(None)
         asked.flow.steps = self._steps(asked, steps, args)
@@ -94,7 +98,7 @@ class Looker:
         return asked
 
     def _steps(self, asked, steps, args):
-        asked.value = yield from steps(asked.flow, *args)
+        asked.value = yield from steps(*args)
         asked.ms = self.sim.now
 
     def close(self, *flows):

@@ -42,6 +42,12 @@ def current(scene, i=0):
     return LETTERS.get(address, address)
 
 
+def targets(scene):
+    """Those of the plan of the newest cycle, as "PB"."""
+    plan = scene.phone.registrations[0].plan
+    return "".join([LETTERS[target.address[0]] for target in plan.targets])
+
+
 def sends(sim, since=0, what="REGISTER"):
     """[(ms after `since`, "P"), ...] of the phones' requests."""
     return [(t - since, LETTERS.get(to, to)) for t, _, to, _ in sim.sip(what) if t >= since]

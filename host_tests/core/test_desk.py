@@ -2,9 +2,10 @@
 
 from cases import Seeded
 from srvphone.clock import later
-from srvphone.desk import DNS, NAMES, SIP, TCP, Desk
+from srvphone.desk import NAMES, Desk
 from srvphone.trace import Trace
 
+SIP, DNS, TCP = 0, 1, 2
 STARTS = (0, 2**29 - 500, 2**30 - 500)
 
 
@@ -121,3 +122,31 @@ def test_desk_out_tray_counts_and_notes():
     assert d.counts == {"a": 2, "b": 1}
     d.note("G1", "word", "text")
     assert records[-1][2:5] == ("G1", "word", "text")
+
+
+# Random numbers, from handed-in bytes.
+
+
+def test_below_is_uniform_and_in_range():
+    desk = Desk(Seeded(7).urandom, None)
+    for n in (1, 2, 3, 10, 1000):
+        counts = {}
+        for _ in range(2000):
+            r = desk.below(n)
+            assert 0 <= r < n
+            counts[r] = counts.get(r, 0) + 1
+        if n <= 10:
+            assert len(counts) == n
+            for r in counts:
+                assert abs(counts[r] - 2000 // n) < 250 // n + 100
+
+
+def test_below_refuses_what_would_favour_small_numbers():
+    draws = [b"\x3f\xff\xff\xff", b"\xe0\0\0\0", b"\x1f\xff\xff\xff", b"\0\0\0\0"]
+    desk = Desk(lambda n: draws.pop(0), None)
+    assert desk.below(1 << 29) == (1 << 29) - 1  # of the first 2**29; the top is drawn again
+    assert desk.below(1 << 29) == 0
+
+
+def test_token_is_hexadecimal():
+    assert Desk(lambda n: bytes(range(n)), None).token(4) == b"00010203"

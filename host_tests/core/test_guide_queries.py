@@ -81,13 +81,13 @@ def test_g12_every_captured_response_is_read_to_the_guides_values():
             server = Replay(sim, captured(figure, "response"))
             sim.nodes[guide.DNS, 53] = server
             answered = {}
-            put = scene.phone.cache.put
+            put = scene.phone.resolver.cache.put
 
-            def keep(question, answer, now, put=put, answered=answered):
+            def keep(question, answer, put=put, answered=answered):
                 answered[question[:-4], question[-3]] = answer
-                put(question, answer, now)
+                put(question, answer)
 
-            scene.phone.cache.put = keep
+            scene.phone.resolver.cache.put = keep
             sim.run(100)
             name = wire.name("test.grandstream.com")
             if mode == "NAPTR/SRV":

@@ -3,7 +3,6 @@
 from lookups import NET, ONE, STARTS, TWO, ZONE, network, where_of
 from sim import guide
 from srvphone.clock import later
-from srvphone.desk import NOW
 
 MODES = ("A Record", "SRV", "NAPTR/SRV", "Use Configured IP")
 DAY_MS = 86400000
@@ -117,7 +116,7 @@ def test_g3_one_a_query_port_5060_order_of_the_answer():
     sim, _, where, plan = looked_up("A Record", server="Many.Example.org")
     assert queries(sim) == ["A many.example.org"]
     assert targets(plan) == ["192.0.2.21:5060", "192.0.2.22:5060", "192.0.2.23:5060"]
-    assert plan.targets[0][1:] == ("many.example.org", 0, 0)
+    assert plan.targets[0].host == "many.example.org"
 
 
 def test_g3_a_record_is_the_default():
@@ -138,7 +137,7 @@ def test_g4_srv_then_a_for_every_host_in_trying_order():
     sim, looker, _, plan = looked_up("SRV")
     assert queries(sim) == ["SRV " + SRV, "A a.example.org", "A b.example.org"]
     assert targets(plan) == ["192.0.2.13:5060", "192.0.2.12:5062"]
-    assert plan.targets[1][1:] == ("b.example.org", 20, 0)
+    assert plan.targets[1].host == "b.example.org"
     text = "0 192.0.2.13:5060 192.0.2.12:5062 TTL 10 s"
     assert looker.noted("G4", "plan") == [(6, text)]
 
@@ -183,7 +182,7 @@ def test_g4_port_0_and_an_address_as_target_are_skipped_and_reported():
     lines += ("_sip._udp 9 IN SRV 3 0 5060 a", "a 9 IN A 192.0.2.1")
     sim, looker, _, plan = looked_up("SRV", *lines)
     assert queries(sim)[1:] == ["A a.example.org"]
-    assert targets(plan) == ["192.0.2.1:5060"] and plan.targets[0].priority == 3
+    assert targets(plan) == ["192.0.2.1:5060"]
     assert [text for _, text in looker.noted("G4", "skipped")] == [
         "0 a.example.org:0",
         "0 192.0.2.9:5060",
@@ -660,6 +659,16 @@ def test_g13_dns_is_silent_the_old_plan_after_1_8_s_the_lookup_goes_on():
         assert looker.noted("G4", "plan")[-1] == (48000, text)
 
 
+def test_g13_a_plan_dropped_while_its_stale_use_is_waited_for_is_used_all_the_same():
+    for tick in STARTS:
+        sim, looker, servers, where, plan = silenced(tick)
+        asked = looker.plan(where)
+        sim.run(41000)
+        where.plan = None  # what housekeeping does at the end of the three days
+        sim.run(42000)
+        assert asked.value is plan and asked.ms == 41800 and plan.stale
+
+
 def test_g13_the_lookup_that_went_on_brings_the_new_plan():
     sim, looker, servers, where, plan = silenced()
     asked = looker.plan(where)
@@ -835,16 +844,16 @@ def test_plan_events_for_somebody_else_are_not_lost():
     where = looker.location(TOP)
     heard = []
 
-    def cycle(flow):
-        yield from where.plan_now(flow)
+    def cycle():
+        yield from where.plan_now()
         heard.append((yield None))
         heard.append((yield None))
 
     asked = looker.spawn(cycle)
-    looker.desk.post(asked.flow, NOW)
+    looker.desk.post(asked.flow, "now")
     looker.desk.post(asked.flow, "late")
     sim.run(100)
-    assert heard == [NOW, "late"]
+    assert heard == ["now", "late"]
 
 
 def test_plan_lookup_can_be_closed_at_every_yield():
@@ -873,7 +882,7 @@ def test_w6_no_dns_server_then_one():
     where = looker.location(TOP, dns_mode="SRV")
     assert not again(sim, looker, where, 10)[1].targets and looker.noted("W6", "no-answer")
     sim.dns(ONE, ZONE)
-    looker.resolver.servers = [(ONE, 53)]
+    looker.settings.dns_servers = [(ONE, 53)]
     assert len(again(sim, looker, where, 10)[1].targets) == 2
 
 

@@ -4,7 +4,6 @@ from dnsnumbers import FOUND, NODATA, NXDOMAIN
 from lookups import FOUR, NET, ONE, STARTS, THREE, TWO, ZONE, Looker, network, sends
 from sim import Sim
 from srvphone.clock import diff
-from srvphone.desk import TCP
 from srvphone.dns import wire
 
 SERVFAIL = 2
@@ -222,7 +221,7 @@ def test_g13a_a_closed_query_is_no_failure():
 
 def test_g13a_edns_once_more_without_opt_to_the_same_server():
     for how in ("FORMERR", "NOTIMP", "SERVFAIL", "REFUSED"):
-        sim, looker, servers = network(2, edns=True)
+        sim, looker, servers = network(2, edns0=True)
         servers[0].fails(how + " to EDNS")
         one = looker.ask("A", NAME)
         sim.run(100)
@@ -234,7 +233,7 @@ def test_g13a_edns_once_more_without_opt_to_the_same_server():
 
 
 def test_g13a_edns_fallback_takes_no_send_away():
-    sim, looker, servers = network(1, edns=True)
+    sim, looker, servers = network(1, edns0=True)
     servers[0].fails("silent")
     servers[0].fails("FORMERR", times=1)
     one = looker.ask("A", NAME)
@@ -505,19 +504,19 @@ def test_g12_plain_queries_unless_set():
 
 
 def test_g12_edns0_1232_is_a_setting():
-    sim, looker, one = asked(edns=True)
+    sim, looker, one = asked(edns0=True)
     data = sim.frames[0].data
     assert data[10:12] == b"\0\1" and data[-11:] == b"\0\0\x29\4\xd0\0\0\0\0\0\0"
     assert one.value.records == A
 
 
 def test_g12_0x20_is_a_setting():
-    sim, looker, one = asked(mixed_case=True, name="many.example.org")
+    sim, looker, one = asked(dns_0x20=True, name="many.example.org")
     name = sim.queries()[0][3]
     assert name.lower() == "many.example.org"
     assert name not in (name.lower(), name.upper())
     assert len(one.value.records) == 3
-    sim, looker, servers = network(1, mixed_case=True)
+    sim, looker, servers = network(1, dns_0x20=True)
     servers[0].lower = True  # as a forger would who cannot see the query
     one = looker.ask("A", NAME)
     sim.run(10000)
@@ -530,7 +529,7 @@ def test_g12_0x20_is_a_setting():
 
 
 def test_g12_0x20_draws_anew_for_each_send():
-    sim, looker, one = asked(how="silent", mixed_case=True, name="_sip._udp.example.org")
+    sim, looker, one = asked(how="silent", dns_0x20=True, name="_sip._udp.example.org")
     assert len({query[3] for query in sim.queries()}) == 3
 
 
@@ -663,7 +662,7 @@ def test_w6_no_dns_server_is_said_and_costs_no_wait_later():
     ]
     assert looker.idle()
     sim.dns(ONE, ZONE)
-    looker.resolver.servers = [(ONE, 53)]
+    looker.settings.dns_servers = [(ONE, 53)]
     assert_answered(sim, looker, A)
 
 
@@ -671,7 +670,7 @@ def test_w6_the_servers_may_change_at_any_time():
     sim, looker, servers = network(4)
     for server in servers:
         server.fails("silent")
-    settings = looker.resolver.servers
+    settings = looker.settings.dns_servers
     one = looker.ask("A", NAME)
     sim.run(2500)
     sim.dns("192.0.2.60", ZONE)
@@ -685,7 +684,7 @@ def test_w6_the_servers_may_change_at_any_time():
     sim.run(30000)
     assert one.value.records == ["192.0.2.12"]
     assert looker.ask("A", "many.example.org").value.records is None
-    looker.resolver.servers = [("192.0.2.60", 53)]
+    looker.settings.dns_servers = [("192.0.2.60", 53)]
     one = looker.ask("A", "many.example.org")
     sim.run(40000)
     assert len(one.value.records) == 3 and looker.idle()
@@ -719,7 +718,7 @@ def test_w9_at_most_16_questions_the_newest_is_refused():
 def test_resolver_can_be_closed_at_every_yield():
     steps = 1
     while True:
-        sim, looker, servers = network(2, edns=True)
+        sim, looker, servers = network(2, edns0=True)
         for server in servers:
             server.tcp = "mute"
             server.fails("truncated", "there.example.net")
@@ -779,7 +778,7 @@ def test_resolver_closing_the_last_one_closes_the_sockets():
         sim.run(until)
         looker.close(one.flow)
         assert looker.desk.out[-1] == (1, None, None, 0)
-        assert ((TCP, None, None, 0) in looker.desk.out) == (until > 1000)
+        assert ((2, None, None, 0) in looker.desk.out) == (until > 1000)
         assert looker.idle()
 
 

@@ -869,4 +869,4 @@ def test_sim_the_real_phone_registers_in_every_dns_mode():
             assert scene.sim.sip("REGISTER")[0][2] == guide.PRIMARY
             assert len(scene.sim.queries()) == {"S": 3, "N": 4, "U": 0}[mode[0]]
             assert scene.phone is scene.sim.host().phone and not scene.primary.complaints
-            assert scene.sim.noted("-", "start") and scene.sim.lines[0].startswith("0.000 - start")
+            assert scene.sim.noted("G24") and scene.sim.lines[0].startswith("0.000 ")

@@ -240,18 +240,18 @@ def test_rfc1035_5_1_names_as_text():
         (b"\3sip\3org\0", "sip.org"),
         (b"\3SIP\0", "SIP"),
         (b"\4_sip\4_udp\1a\0", "_sip._udp.a"),
-        (b"\3a.b\0", "a\\.b"),
-        (b"\3a\\b\1c\0", "a\\\\b.c"),
+        (b"\3a.b\0", "a\\046b"),
+        (b"\3a\\b\1c\0", "a\\092b.c"),
         (b"\3a\0b\0", "a\\000b"),
         (b"\3 \x7f\xff\0", "\\032\\127\\255"),
-        (b'\7"$();@!\0', '\\"\\$\\(\\)\\;\\@!'),
+        (b'\7"$();@!\0', '"$();@!'),
         (b"\x3f" + b"x" * 63 + b"\0", "x" * 63),
     )
     for name, text in cases:
         assert wire.text(name) == text
-        assert wire.name(text) == name
-        assert text == "." or wire.name(text + ".") == name
-    assert wire.name("a\\b") == b"\2ab\0"
+        if "\\" not in text:  # escapes are written, not read
+            assert wire.name(text) == name
+            assert text == "." or wire.name(text + ".") == name
     full = (b"\x3f" + b"x" * 63) * 3 + b"\x3d" + b"y" * 61 + b"\0"
     assert len(full) == 255 and wire.name(wire.text(full)) == full
 
@@ -268,11 +268,8 @@ def test_rfc1035_2_3_4_names_that_cannot_be_written():
         "a b",
         "a\tb",
         "caf\u00e9",
+        "a\\b",
         "a\\",
-        "a\\1",
-        "a\\12",
-        "a\\12x",
-        "a\\256",
     ):
         raises(ValueError, wire.name, text)
 

@@ -1,5 +1,6 @@
-"""The rooms keep to themselves: what imports what, and numbers that stand in several rooms agree."""
+"""The rooms keep to themselves: what imports what; numbers that stand in several rooms agree."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from core_tests import ROOT
+from srvphone.sip import digest
 
 FIRMWARE = ROOT / "firmware"
 CONSTANT = re.compile(
@@ -43,6 +45,19 @@ def test_dns_loads_nothing_of_sip_or_of_the_phone(module):
 def test_the_phone_loads_neither_the_encoder_nor_the_matcher_nor_md5():
     loaded = loaded_by("srvphone.phone")
     assert not loaded & {"srvphone.dns.compose", "srvphone.locate.regexp", "srvphone.sip.md5"}
+
+
+def test_md5_is_our_own_where_hashlib_forbids_it(monkeypatch):
+    def forbidden(data):
+        raise ValueError("disabled for FIPS")
+
+    value = b'Digest realm="r", nonce="n", qop="auth"'
+    given = b"REGISTER", b"sip:r", b"2002", b"secret", b"c"
+    usual = digest.challenge([value]).credentials(*given)
+    monkeypatch.setattr(hashlib, "md5", forbidden)
+    assert digest.challenge([value]).credentials(*given) == usual
+    monkeypatch.delattr(hashlib, "md5")
+    assert digest.challenge([value]).credentials(*given) == usual
 
 
 def test_sip_knows_no_dns():

@@ -90,8 +90,6 @@ def ask_everything(m):
         for secret in (b"secret", ("ha1", b"0" * 32), ("ha1", b"0" * 64)):
             c = digest.challenge(m.lines(header), secret)
             if c:
-                for info in m.lines(b"authentication-info"):
-                    c.next(info)
                 value = c.credentials(b"REGISTER", b"sip:a", b"user", secret, b"c1")
                 assert b"\n" not in value and b"secret" not in value
     return m
@@ -99,11 +97,10 @@ def ask_everything(m):
 
 def answer(m):
     """A response as RFC 3261 8.2.6 makes it of a request: it takes over these lines."""
-    headers = []
+    lines = [b"SIP/2.0 486 Busy Here"]
     for name in (b"via", *SINGLE):
-        for value in m.lines(name):
-            headers += (name, value)
-    return message.build(b"SIP/2.0 486 Busy Here", headers)
+        lines += [name + b": " + value for value in m.lines(name)]
+    return b"\r\n".join([*lines, b"Content-Length: 0", b"", b""])
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -10,7 +10,7 @@ from math import exp, lgamma, log
 import pytest
 
 from cases import Seeded
-from srvphone.chance import Chance
+from srvphone.desk import Desk
 from srvphone.locate import srv
 from srvphone_host import chances
 
@@ -57,7 +57,7 @@ def p_value(counts, expected):
 
 def count(weights, policy, draws):
     records = [(1, w, i, b"\x00") for i, w in enumerate(weights)]
-    below = Chance(Seeded(sum(weights) * 1000 + len(policy)).urandom).below
+    below = Desk(Seeded(sum(weights) * 1000 + len(policy)).urandom, None).below
     counts = {}
     for _ in range(draws):
         key = tuple([r[2] for r in srv.order(records, policy, below)])

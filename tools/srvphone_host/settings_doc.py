@@ -39,8 +39,11 @@ FAULTS = {
 # field, in the order of the README: (meaning, P-value or "")
 MEANINGS = {
     "accounts": ("The accounts, each an object with the fields of the second table", ""),
-    "dns_servers": ("Whom to ask, in turn (G13a); empty: what DHCP gave. Without a port, 53", ""),
-    "local_address": ("The phone's address in Via and Contact; empty: found out by itself", ""),
+    "dns_servers": ("Whom to ask, in turn (G13a), at port 53 if none is given", ""),
+    "local_address": (
+        "The phone's address in Via and Contact; empty: learnt from the first answer",
+        "",
+    ),
     "local_sip_port": ("The UDP port that SIP is sent from and received on", ""),
     "sip_t1_ms": ("T1: the first wait before a request is sent again (G14)", "P209, in 10 ms"),
     "sip_t2_ms": ("T2: the longest wait between two sends (G14)", "P250, in 10 ms"),
@@ -76,7 +79,7 @@ MEANINGS = {
     "dns_mode": ("How a name becomes addresses (G3, G4, G5, G7)", "P103"),
     "dns_srv_failover_mode": ("Where a cycle starts (G18, G19, G20, G21)", "P26040"),
     "primary_ip": (
-        "Sent to first in the mode Use Configured IP (G7). Without a port, the SIP Server's",
+        "Sent to first in the mode Use Configured IP, at the SIP Server's port (G7)",
         "P2308",
     ),
     "backup_ip_1": ("Then this", "P2309"),

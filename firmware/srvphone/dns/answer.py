@@ -16,13 +16,12 @@ from collections import namedtuple
 
 from micropython import const
 
-from srvphone.clock import later
-from srvphone.dns.wire import check, expand, skip, ttl, value
+from ..clock import later
+from .wire import check, expand, skip, ttl, value
 
 # status: one of these, or the response code: 1 FORMERR, 4 NOTIMP, 5 REFUSED ...
 _FOUND = const(0)
 _SERVFAIL = const(2)  # also for more than 8 aliases, so for a circle of them (RFC 1034 5.2.2)
-NXDOMAIN = 3  # the name, or the one that its aliases lead to, does not exist
 _NODATA = const(16)  # it exists, without such records
 _TRUNCATED = const(17)  # ask again over TCP (RFC 7766)
 _ALIAS = const(18)  # an alias for `alias`, of which the message says nothing: ask for that
@@ -64,17 +63,16 @@ def read(msg, question, now, exact=False):
         code = _TRUNCATED
     records = []
     if code and code != _NXDOMAIN:
-        return _made(code, 0, now, records)
+        return made(code, 0, now, records)
     if not (code or question[-4]) and question.endswith(b"\0\1"):
         code = _plain(msg, 12 + len(question), question[-3], records)
         if code >= 0:
-            return _made(_FOUND, code, now, records)
+            return made(_FOUND, code, now, records)
     return _chase(msg, question, now)
 
 
-def _made(status, ttl, now, records, alias=None):
-    now = later(now, ttl * 1000)
-    return Answer(status, ttl, now, records, alias)
+def made(status, ttl, now, records, alias=None):
+    return Answer(status, ttl, later(now, ttl * 1000), records, alias)
 
 
 def _plain(msg, p, kind, records):
@@ -110,31 +108,29 @@ def _plain(msg, p, kind, records):
 def _chase(msg, question, now):
     """The Answer with aliases to follow, with other records between, or of a denial."""
     status = msg[3] & 15
-    kind = question[-4:]
     name = question[:-4].lower()
     alias = None
     least = _DAY
     for _ in range(_ALIASES + 1):
         records = []
         if not status:
-            least = _rrset(msg, _ANSWER, name, kind, records, least)
+            least = _rrset(msg, _ANSWER, name, question[-4:], records, least)
             if records:
-                return _made(_FOUND, least, now, records, alias)
-        least = _rrset(msg, _ANSWER, name, b"\0\5" + kind[2:], records, least)
+                return made(_FOUND, least, now, records, alias)
+        least = _rrset(msg, _ANSWER, name, b"\0\5\0\1", records, least)
         if not records:
             break
         name = alias = records[-1].lower()
     else:
-        return _made(_SERVFAIL, 0, now, [])
-    records = []
-    least = _rrset(msg, _AUTHORITY, name, b"\0\6" + kind[2:], records, least)
+        return made(_SERVFAIL, 0, now, [])
+    least = _rrset(msg, _AUTHORITY, name, b"\0\6\0\1", records, least)
     if records:  # the SOA: its last field is the TTL of a denial
         least = min(least, ttl(records[0], len(records[0]) - 4), _DENIAL)
     elif status or not alias:
         least = 0
     else:
         status = _ALIAS
-    return _made(status or _NODATA, least, now, [], alias)
+    return made(status or _NODATA, least, now, [], alias)
 
 
 def _rrset(msg, section, name, kind, records, least):
@@ -166,4 +162,4 @@ def glue(msg, name, now):
     """
     records = []
     least = _rrset(msg, _ADDITIONAL, name, b"\0\1\0\1", records, _DAY)
-    return _made(_FOUND, least, now, records) if records else None
+    return made(_FOUND, least, now, records) if records else None

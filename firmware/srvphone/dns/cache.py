@@ -1,6 +1,6 @@
 """What DNS answered, until its TTL; and who did not answer, for a while.
 
-    cache.put(question, answer, now)
+    cache.put(question, answer)
     cache.get(question, now)              # the Answer that holds now, or None
     cache.failed(question, status, now)   # -> the Answer of a failure: `records` is None
 
@@ -12,21 +12,21 @@ RFC 2308 (denials: NXDOMAIN holds for the name, NODATA for the type), 9520; rule
 
 from micropython import const
 
-from ..clock import diff, later
-from .answer import Answer
+from ..clock import diff
+from .answer import made
 
 _NXDOMAIN = const(3)
 _ENTRIES = const(24)
-_BYTES = const(6144)
-_ENTRY = const(128)  # heap bytes of an entry without records, on a 32-bit board
-_RECORD = const(96)
+_UNITS = const(192)  # of 32 bytes of heap
+_ENTRY = const(4)  # units of an entry without records, on a 32-bit board
+_RECORD = const(3)
 _FAILURE_S = const(5)
 _FAILURE_MAX_S = const(300)  # RFC 9520 3.2
 _KEEP_MS = const(300000)  # how long a failure's wait is remembered, to be doubled
 
 
 class Cache:
-    size = 0  # heap bytes, about
+    size = 0  # in units, about
 
     def __init__(self):
         self.answers = {}  # by question; a name's NXDOMAIN by the name alone
@@ -38,7 +38,7 @@ class Cache:
                 return answer
         return None
 
-    def put(self, question, answer, now):
+    def put(self, question, answer):
         """Keep an answer for its TTL; one of TTL 0 is for its asker alone, and ends the old."""
         self._drop(question)
         if answer.status == _NXDOMAIN and answer.alias is None:
@@ -47,8 +47,12 @@ class Cache:
         if answer.ttl:
             self.answers[question] = answer
             self.size += _ENTRY + _RECORD * len(answer.records or ())
-            while len(self.answers) > _ENTRIES or self.size > _BYTES:
-                self._drop(first_to_end(self.answers, now))
+            while len(self.answers) > _ENTRIES or self.size > _UNITS:
+                first = question
+                for other in self.answers:
+                    if diff(self.answers[other].expires, self.answers[first].expires) < 0:
+                        first = other
+                self._drop(first)
 
     def failed(self, question, status, now):
         """Nobody answered well: not asked again for 5 s, or twice as long as the last time."""
@@ -56,9 +60,9 @@ class Cache:
         wait_s = _FAILURE_S
         if last and last.records is None:
             wait_s = min(last.ttl * 2, _FAILURE_MAX_S)
-        failure = Answer(status, wait_s, later(now, wait_s * 1000), None, None)
-        self.put(question, failure, now)
-        return failure
+        last = made(status, wait_s, now, None)
+        self.put(question, last)
+        return last
 
     def purge(self, now):
         """Forget what ended some minutes ago; call it once in 6 days at least."""
@@ -70,8 +74,3 @@ class Cache:
         answer = self.answers.pop(question, None)
         if answer:
             self.size -= _ENTRY + _RECORD * len(answer.records or ())
-
-
-def first_to_end(answers, now):
-    """A function of its own, since a lambda in `put` would cost memory at each call."""
-    return min(answers, key=lambda question: diff(answers[question].expires, now))

@@ -17,7 +17,7 @@ whatever `wire.check` would refuse.
 
 from micropython import const
 
-from srvphone.dns import wire
+from . import wire
 
 _A = const(1)
 _TXT = const(16)
@@ -36,11 +36,12 @@ _SHAPES = {
 }
 
 
-def message(ident, flags, question, answers=(), authority=(), additional=(), limit=0):
+def message(ident, flags, question, *sections, limit=0):
     """The bytes of a message with one question; the response code is in the flags' low 4 bits.
 
-    `limit`: a size in bytes. The first record beyond it and all after it are left out, and TC is
-    set unless that leaves out additional ones alone (RFC 2181 9).
+    `sections`: the records of answer, authority and additional section; those of the end may be
+    missing. `limit`: a size in bytes. The first record beyond it and all after it are left out,
+    and TC is set unless that leaves out additional ones alone (RFC 2181 9).
     """
     out = bytearray()
     seen = {}
@@ -49,11 +50,29 @@ def message(ident, flags, question, answers=(), authority=(), additional=(), lim
     _name(out, question[:-4], seen)
     out += question[-4:]
     at = 6  # where the section's count is
-    for section in (answers, authority, additional):
+    for section in sections:
         count = 0
         for record in section:
             end = len(out)
-            _record(out, record, seen)
+            _fields(out, "N224", record, seen)
+            start = len(out)
+            out += b"\0\0"
+            kind = record[1]
+            data = record[4]
+            shape = _SHAPES.get(kind, "")
+            if shape == "N":
+                data = (data,)
+            elif kind == _TXT:
+                shape = "s" * len(data)
+            elif kind == _A and isinstance(data, str):
+                data = list(map(int, data.split(".")))
+                shape = "1" * len(data)
+            elif not shape:
+                out += data
+            _fields(out, shape, data, seen)
+            size = len(out) - start - 2
+            out[start] = size >> 8
+            out[start + 1] = size & 255
             if limit and len(out) > limit:
                 limit = 1  # nothing more
                 out = out[:end]
@@ -64,31 +83,10 @@ def message(ident, flags, question, answers=(), authority=(), additional=(), lim
                 out[at] = count >> 8
                 out[at + 1] = count & 255
         at += 2
-    if wire.check(out):
-        raise ValueError("not a message")
+    count = wire.check(out)
+    if count:
+        raise ValueError(count)
     return bytes(out)
-
-
-def _record(out, record, seen):
-    _fields(out, "N224", record, seen)
-    start = len(out)
-    out += b"\0\0"
-    kind = record[1]
-    data = record[4]
-    shape = _SHAPES.get(kind, "")
-    if shape == "N":
-        data = (data,)
-    elif kind == _TXT:
-        shape = "s" * len(data)
-    elif kind == _A and isinstance(data, str):
-        data = list(map(int, data.split(".")))
-        shape = "1" * len(data)
-    elif not shape:
-        out += data
-    _fields(out, shape, data, seen)
-    size = len(out) - start - 2
-    out[start] = size >> 8
-    out[start + 1] = size & 255
 
 
 def _fields(out, shape, fields, seen):
@@ -100,12 +98,12 @@ def _fields(out, shape, fields, seen):
             _fields(out, "1", (len(field),), seen)
             out += field
         else:
-            size = int(form)
-            if not 0 <= field < 1 << 8 * size:
-                raise ValueError("a number does not fit its field")
+            size = int(form) * 8
+            if field >> size:  # also if it is below 0
+                raise ValueError(field)
             while size:
-                size -= 1
-                out.append(field >> 8 * size & 255)
+                size -= 8
+                out.append(field >> size & 255)
 
 
 def _name(out, name, seen):
@@ -120,9 +118,8 @@ def _name(out, name, seen):
             return
         if len(out) < _REACH:
             seen[rest] = len(out)
-        end = i + 1 + name[i]
-        out += name[i:end]
-        i = end
+        i += 1 + name[i]
+        out += rest[: 1 + rest[0]]
     if name[i:] != b"\0":
-        raise ValueError("not a name")
+        raise ValueError(name)
     out.append(0)

@@ -1,7 +1,7 @@
 """One question -> one answer: servers, retries, TCP, aliases, the cache (rules G11 to G13a).
 
-    answer = yield from resolver.ask(flow, question)     # in a flow
-    resolver.receive(data, source)                       # from the shell, by way of the phone
+    answer = yield from resolver.ask(question)     # in a flow
+    resolver.receive(data, source)                 # from the shell, by way of the phone
 
 The Answer's `records` are a list; of a denial (NXDOMAIN, NODATA) an empty one; None if DNS does
 not say: then `status` is FORMERR, NOTIMP or REFUSED if every server said so, else SERVFAIL, which
@@ -21,7 +21,8 @@ from micropython import const
 
 from ..clock import diff, later
 from . import wire
-from .answer import Answer, glue, read
+from .answer import Answer, glue, made, read
+from .cache import Cache
 
 _DNS = const(1)  # channels of the desk
 _TCP = const(2)
@@ -29,6 +30,7 @@ _OPENED = const(0)  # what a TCP stream did
 _DATA = const(1)
 
 _WAITS_S = const(b"\1\1\2\4")  # after the 1st, 2nd, 3rd and 4th send (G13a)
+_SENDS_MAX = const(4)
 _GIVE_UP_MS = const(8000)
 _TCP_MS = const(3000)
 _SENDS = const(3)  # to one server at the most (RFC 9520 3.1)
@@ -43,17 +45,17 @@ _SRV = const(33)
 _SERVFAIL = const(2)
 _TRUNCATED = const(17)
 _ALIAS = const(18)
-_NOBODY = const(19)  # the server could not be reached
+_NOBODY = const(19)  # the server could not be reached, or not over TCP
 _SAYS = const(b"\0\3\x10\x12")  # FOUND, NXDOMAIN, NODATA, ALIAS: the server knows
 _NO = const(b"\1\4\5")  # FORMERR, NOTIMP, REFUSED: it will never answer this question
 
+NOBODY = made(_NOBODY, 0, 0, None)
+
 
 class Query:
+    question: bytes
+    flows: "list"  # that wait for it; if none is left, it is given up
     answer = None  # until it is over
-
-    def __init__(self, question):
-        self.question = question
-        self.flows = []  # that wait for it; if none is left, it is given up
 
 
 class Resolver:
@@ -62,57 +64,54 @@ class Resolver:
     peer = None  # the server it asked last; None if there is no query
     tcp = None  # the bytes of a TCP answer so far
 
-    def __init__(self, desk, cache, servers, edns=False, mixed_case=False, use_glue=False):
+    def __init__(self, desk, settings):
+        """settings: has dns_servers, [(address, port), ...], which may change for the next query,
+        and the flags edns0, dns_0x20 and use_glue."""
         self.desk = desk
-        self.cache = cache
-        self.servers = servers  # [(address, port), ...]; may change, for the next query
-        self.edns = edns and _EDNS_BYTES
-        self.mixed_case = mixed_case
-        self.use_glue = use_glue
+        self.settings = settings
+        self.cache = Cache()
         self.queries = []
 
-    def ask(self, flow, question):
-        """In a flow: `answer = yield from resolver.ask(flow, question)`.
+    def ask(self, question):
+        """In a flow: `answer = yield from resolver.ask(question)`.
 
         CNAMEs are followed (G11): `alias` is the last one, `ttl` and `expires` are of the RRset of
         the chain that ends first.
         """
+        desk = self.desk
         first = alias = None
         for _ in range(_ALIASES + 1):
-            answer = self.cache.get(question, self.desk.now)
+            answer = self.cache.get(question, desk.now)
             if not answer:
-                answer = yield from self._ask(flow, question)
+                for query in self.queries:
+                    if query.question == question:
+                        break
+                else:
+                    if len(self.queries) >= _QUEUE:
+                        desk.count("dns queue full")
+                        break
+                    query = Query()
+                    query.question = question
+                    query.flows = []
+                    if not self.queries:
+                        self.flow = desk.spawn(self._work())
+                    self.queries.append(query)
+                flow = desk.flow
+                query.flows.append(flow)
+                try:
+                    while not query.answer:
+                        yield None
+                finally:
+                    query.flows.remove(flow)
+                    desk.post(self.flow, None)
+                answer = query.answer
             if not first or diff(answer.expires, first.expires) < 0:
                 first = answer
             alias = answer.alias or alias
             if answer.status != _ALIAS:
                 return Answer(answer.status, first.ttl, first.expires, answer.records, alias)
             question = alias + question[-4:]
-        return self._none(_SERVFAIL)
-
-    def _none(self, status):
-        return Answer(status, 0, self.desk.now, None, None)
-
-    def _ask(self, flow, question):
-        for query in self.queries:
-            if query.question == question:
-                break
-        else:
-            if len(self.queries) >= _QUEUE:
-                self.desk.count("dns queue full")
-                return self._none(_SERVFAIL)
-            query = Query(question)
-            self.queries.append(query)
-            if query is self.queries[0]:
-                self.flow = self.desk.spawn(self._work())
-        query.flows.append(flow)
-        try:
-            while not query.answer:
-                yield None
-        finally:
-            query.flows.remove(flow)
-            self.desk.post(self.flow, None)
-        return query.answer
+        return made(_SERVFAIL, 0, desk.now, None)
 
     # The flow that asks.
 
@@ -121,8 +120,7 @@ class Resolver:
         try:
             while self.queries:
                 query = self.queries[0]
-                if query.flows:
-                    query.answer = yield from self._resolve(query)
+                query.answer = yield from self._resolve(query)
                 del self.queries[0]
                 for flow in query.flows:
                     self.desk.post(flow, query)
@@ -134,10 +132,9 @@ class Resolver:
     def _resolve(self, query):
         """Ask one server after the other until one answers (G13a)."""
         desk = self.desk
-        servers = tuple(self.servers)
-        question = query.question
-        query.end = later(desk.now, _GIVE_UP_MS)
-        opt = self.edns
+        servers = tuple(self.settings.dns_servers)
+        self.end = later(desk.now, _GIVE_UP_MS)
+        opt = self.settings.edns0 and _EDNS_BYTES
         sends = bytearray(len(servers))
         slot = 0  # the place in _WAITS_S
         status = 0  # the RCODE that stands for what the servers said, once each is useless
@@ -148,24 +145,30 @@ class Resolver:
             ms = _GIVE_UP_MS
             for _ in servers:
                 at = (at + 1) % len(servers)
-                if sends[at] < _SENDS and slot < len(_WAITS_S):
+                if sends[at] < _SENDS and slot < _SENDS_MAX:
                     self.peer = servers[at]
-                    self._send(question, opt)
+                    self._send(query.question, opt)
                     ms = _WAITS_S[slot] * 1000
                     sends[at] += 1
                     slot += 1
                     break
             answer = yield from self._wait(query, ms)
             if answer and answer.status == _TRUNCATED:
-                answer = yield from self._over_tcp(query)
+                self.tcp = b""
+                self._send(None, 0)
+                try:
+                    answer = (yield from self._wait(query, _TCP_MS)) or NOBODY
+                finally:
+                    self.tcp = None
+                    desk.send(_TCP, None, None)
             if not answer:
-                if diff(desk.now, query.end) < 0:
+                if diff(desk.now, self.end) < 0:
                     continue
                 status = _SERVFAIL
                 break
             if answer.status in _SAYS:
                 self.best = at
-                self.cache.put(question, answer, desk.now)
+                self.cache.put(query.question, answer)
                 return answer
             slot -= 1
             if opt and answer.status != _NOBODY:
@@ -177,75 +180,65 @@ class Resolver:
                 if status != _SERVFAIL:
                     status = answer.status if answer.status in _NO else _SERVFAIL
         rule = "W6"  # no server: that may change at any time
-        answer = self._none(_SERVFAIL)
+        answer = made(_SERVFAIL, 0, desk.now, None)
         if servers:
             rule = "G13a"
-            answer = self.cache.failed(question, status, desk.now)
-        desk.note(rule, "no-answer", wire.text(question[:-4]))
+            answer = self.cache.failed(query.question, status, desk.now)
+        desk.note(rule, "no-answer", wire.text(query.question[:-4]))
         return answer
 
     def _wait(self, query, ms):
         """The Answer that comes within so many ms, but before the query ends, or None."""
         desk = self.desk
         due = later(desk.now, ms)
-        if diff(due, query.end) > 0:
-            due = query.end
+        if diff(due, self.end) > 0:
+            due = self.end
         answer = None
         while not answer and query.flows and diff(desk.now, due) < 0:
             answer = yield due
         return answer
 
     def _send(self, question, opt):
+        """Send a question; None: the last one once more, over TCP."""
         desk = self.desk
-        below = desk.chance.below
-        asked = bytearray(question)
-        if self.mixed_case:  # 0x20: letters in random case; in the answer they have to be the same
-            for i in range(len(asked) - 4):
-                if 97 <= asked[i] <= 122 and below(2):
-                    asked[i] -= 32
-        self.asked = bytes(asked)
-        data = wire.query(desk.chance.word(), self.asked, opt)
+        below = desk.below
+        if question:
+            asked = bytearray(question)
+            if self.settings.dns_0x20:  # letters in random case, and so they are in the answer
+                for i in range(len(asked) - 4):
+                    if 97 <= asked[i] <= 122 and below(2):
+                        asked[i] -= 32
+            self.asked = bytes(asked)
+        data = wire.query(below(65536), self.asked, opt)
         self.ident = data[:2]
-        desk.send(_DNS, data, self.peer, 16384 + below(49152))
-
-    def _over_tcp(self, query):
-        """The same question over TCP; an Answer in any case."""
-        desk = self.desk
-        data = wire.query(desk.chance.word(), self.asked)
-        self.ident = data[:2]
-        self.tcp = b""
-        desk.send(_TCP, b"%c%c" % (len(data) >> 8, len(data) & 255) + data, self.peer)
-        try:
-            answer = yield from self._wait(query, _TCP_MS)
-        finally:
-            self.tcp = None
-            desk.send(_TCP, None, None)
-        return answer or self._none(_NOBODY)
+        if question:
+            desk.send(_DNS, data, self.peer, 16384 + below(49152))
+        else:
+            desk.send(_TCP, len(data).to_bytes(2, "big") + data, self.peer)
 
     # What comes in.
 
     def receive(self, data, source):
         """A datagram on the DNS socket."""
-        answer = None
         if source == self.peer and self.tcp is None:
             answer = self._read(data)
-        if answer:
-            self.desk.post(self.flow, answer)
-        else:
-            self.desk.count("dns dropped")
+            if answer:
+                self.desk.post(self.flow, answer)
+                return
+        self.desk.count("dns dropped")
 
     def _read(self, data):
         """The Answer in a message, or None if it is not one to what was asked last."""
-        now = self.desk.now
         if data.startswith(self.ident):
-            answer = read(data, self.asked, now, self.mixed_case)
+            now = self.desk.now
+            answer = read(data, self.asked, now, self.settings.dns_0x20)
             if not isinstance(answer, int):
-                if self.use_glue and self.asked[-3] == _SRV:  # G12
+                if self.settings.use_glue and self.asked[-3] == _SRV:  # G12
                     for record in answer.records:
                         name = record[3].lower()
                         found = glue(data, name, now)
                         if found:
-                            self.cache.put(name + b"\0\1\0\1", found, now)
+                            self.cache.put(name + b"\0\1\0\1", found)
                 return answer
         return None
 
@@ -255,20 +248,18 @@ class Resolver:
             return
         answer = None
         if event == _DATA:
-            self.tcp += data
-            if len(self.tcp) < 2:
+            self.tcp = data = self.tcp + data
+            if len(data) < 2:
                 return
-            size = self.tcp[0] << 8 | self.tcp[1]
+            size = data[0] << 8 | data[1]
             if size <= _TCP_BYTES:
-                data = self.tcp[2 : size + 2]
+                data = data[2 : size + 2]
                 if len(data) < size:
                     return
                 answer = self._read(data)
-        if not answer or answer.status not in _SAYS:
-            answer = self._none(_NOBODY)
-        self.desk.post(self.flow, answer)
+        self.desk.post(self.flow, answer or NOBODY)
 
     def failed(self, peer):
         """The network says that what was sent reached nobody (refused, unreachable)."""
         if self.peer and peer in (None, self.peer):
-            self.desk.post(self.flow, self._none(_NOBODY))
+            self.desk.post(self.flow, NOBODY)

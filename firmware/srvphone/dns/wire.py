@@ -263,59 +263,33 @@ def query(ident, question, edns=0):
 
 
 def name(text):
-    """The name that a text stands for, with or without a final dot (RFC 1035 5.1: \\DDD, \\.).
+    """The name that a text stands for, with or without a final dot; without escapes.
 
     Raises ValueError. The case stays as it is: a question is made of `name(text).lower()`.
     """
     if text == ".":
         return b"\0"
-    text = text.encode()
-    out = bytearray(1)
-    at = 0  # where the length of the label under way stands
-    i = 0
-    while i < len(text):
-        c = text[i]
-        i += 1
-        if c == 46 and out[at]:  # a dot ends a label, if there is one
-            at = len(out)
-            c = 0
-        else:
-            if c == 92:  # a backslash
-                digits = text[i : i + 3]
-                i += 1
-                if len(digits) == 3 and digits.isdigit():
-                    c = int(digits)
-                    i += 2
-                elif digits and not digits[:1].isdigit():
-                    c = digits[0]
-                else:
-                    c = 256
-            elif c < 33 or c > 126 or c == 46:
-                c = 256
-            out[at] += 1
-            if c > 255 or out[at] > 63:
-                raise ValueError("not a name")
-        out.append(c)
-    if out[at]:
-        out.append(0)
-    if not 1 < len(out) <= _NAME_MAX:
-        raise ValueError("not a name")
-    return bytes(out)
+    out = b""
+    for label in (text[:-1] if text.endswith(".") else text).encode().split(b"."):
+        for c in label:
+            if c < 33 or c > 126 or c == 92:
+                raise ValueError
+        if not 0 < len(label) < 64:
+            raise ValueError
+        out += b"%c%s" % (len(label), label)
+    if len(out) >= _NAME_MAX:
+        raise ValueError
+    return out + b"\0"
 
 
 def text(name):
-    """A name as text without a final dot (RFC 1035 5.1); the root is "."."""
+    """A name as text without a final dot; what is no plain character as \\DDD (RFC 1035 5.1)."""
     out = ""
     left = 0
     for c in name:
         if left:
             left -= 1
-            escape = "%c"
-            if c < 33 or c > 126:
-                escape = "\\%03d"
-            elif c in b'"$().;@\\':
-                escape = "\\%c"
-            out += escape % c
+            out += ("%c" if 32 < c < 127 and c != 46 and c != 92 else "\\%03d") % c
         else:
             left = c
             if c and out:

@@ -8,7 +8,7 @@ A record is (order, preference, flags, service, regexp, replacement): numbers, b
 
 from micropython import const
 
-from srvphone.dns import wire
+from ..dns import wire
 
 _REGEXPS = const(4)  # more are not looked at in one answer: each may take 2,000 steps
 _NONE = const(b"\x00")  # the root as replacement says that there is none
@@ -41,7 +41,7 @@ def usable(records, services, subject, report):
                 fault = "too many regexps"
             else:
                 # Few zones need it, so few phones load it.
-                from srvphone.locate.regexp import apply
+                from .regexp import apply
 
                 try:
                     name = wire.name(str(apply(regexp, subject.encode()), "utf-8"))

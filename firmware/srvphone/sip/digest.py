@@ -2,7 +2,6 @@
 
     c = digest.challenge(m.lines(b"www-authenticate"), secret)  # None: none we can answer
     value = c.credentials(b"REGISTER", uri, user, secret, cnonce)  # for Authorization
-    for info in m.lines(b"authentication-info"): c.next(info)  # of the 2xx
 
 A secret is the password, bytes, or ("ha1", hex), the hash of user:realm:password: 32 digits serve
 MD5, 64 serve SHA-256. Algorithms MD5, MD5-sess, SHA-256, SHA-256-sess; qop auth or none (the form
@@ -11,13 +10,14 @@ challenges of several realms gets an answer to the topmost alone.
 
 Realm and nonce go back with the escapes they came with, and are hashed without: unq() in RFC 7616
 3.4 is the value of a quoted string, and in that a quoted-pair counts as its second character (RFC
-7230 3.2.6). userhash, domain and charset are passed over. Limits: 256 bytes a field. A
+7230 3.2.6). userhash, domain and charset are passed over, and so is the nextnonce of a 2xx: it
+would save the 401 that a nonce which ran out costs. Limits: 256 bytes a field. A
 Challenge keeps nothing of the secret.
 """
 
-from hashlib import sha256
+import hashlib
 
-from .message import param, split, unquote
+from .message import split, unquote
 
 
 class Challenge:
@@ -75,23 +75,18 @@ class Challenge:
             more,
         )
 
-    def next(self, value):
-        """Take over the nextnonce of an Authentication-Info value, if any (RFC 7616 3.5)."""
-        nonce = param(b"," + value, b"nextnonce", 44)  # 44: a comma
-        if nonce and len(nonce) <= 256:
-            self.values[b"nonce"] = nonce
-            self.nc = 0
-
     def _hash(self, *texts):
         """Lower-case hex of the hash of the texts, joined by colons."""
         data = b":".join(texts)
         if self.sha:
-            data = sha256(data).digest()
+            data = hashlib.sha256(data).digest()
         else:
-            # Ours everywhere, not hashlib's: many boards lack that and some hosts forbid it.
-            from .md5 import md5
+            try:
+                data = hashlib.md5(data).digest()
+            except (AttributeError, ValueError):  # many boards lack it, some hosts forbid it
+                from .md5 import md5
 
-            data = md5(data)
+                data = md5(data)
         return data.hex().encode()
 
 

@@ -13,9 +13,9 @@ RFC 3261 18.2.2, RFC 3581 4.
 from micropython import const
 
 from ..clock import diff, later
-from ..desk import SIP
 from .message import number, param
 
+_SIP = const(0)
 _ANSWERS = const(8)
 _KEEP_MS = const(32000)
 
@@ -30,56 +30,55 @@ class Inbound:
         self.desk = desk
         self.answers = {}  # (what a transaction is known by, method) -> (answer, to, its end)
 
-    def receive(self, request, source):
+    def receive(self, message, source):
         """Answer a request that `source` sent."""
         desk = self.desk
         answers = self.answers
-        method = request.method
-        vias = request.all(b"via")
+        method = message.method
+        vias = message.all(b"via")
         if method == b"ACK" or not vias:
             return
+        via = vias[0]
+        values = []
+        for name in (b"from", b"to", b"call-id", b"cseq"):
+            values += message.lines(name)
         # RFC 3261 17.2.3: without a magic cookie in the branch, it takes all of this.
-        cseq = request.get(b"cseq").split()[0]
-        key = vias[0], request.get(b"call-id"), cseq, source
+        key = via, values[2], message.cseq, source
         self.forget_old()
         kept = answers.get((key, method))
         if not kept:
+            status = b"405 Not Allowed"
+            if method == b"OPTIONS":
+                status = b"200 OK"
+            if method == b"INVITE":
+                status = b"480 Unavailable"
+            if param(values[1], b"tag"):
+                status = b"481 Unknown"
+            else:
+                values[1] += b";tag=" + desk.token(6)
+            if method == b"CANCEL":
+                status = b"200 OK" if (key, b"INVITE") in answers else b"481 Unknown"
+            if not message.version:
+                status = b"505 Version"
             full = len(answers) >= _ANSWERS
-            status = b"481 Call/Transaction Does Not Exist"
             if full:
-                status = b"503 Service Unavailable"
-                desk.count("sip answers full")
-            elif not request.version:
-                status = b"505 Version Not Supported"
-            elif method == b"CANCEL":
-                if (key, b"INVITE") in answers:
-                    status = b"200 OK"
-            elif not param(request.get(b"to"), b"tag"):
-                status = {b"OPTIONS": b"200 OK", b"INVITE": b"480 Temporarily Unavailable"}.get(
-                    method, b"405 Method Not Allowed"
-                )
-            kept = self._answer(request, vias, source, status)
+                status = b"503 Busy"
+                desk.count("sip busy")
+            # RFC 3581 4, else RFC 3261 18.2.2: where the answer goes.
+            host, port = source
+            rport = param(via, b"rport")
+            if rport is None:
+                port = number(via.split(b";")[0].split(b":")[-1].strip(), 65535)
+                if port <= 0:
+                    port = 5060
+            elif not rport:
+                via = via.replace(b";rport", b";rport=%d" % port, 1)
+            vias[0] = b"%s;received=%s" % (via, host.encode())
+            data = _ANSWER % tuple([status, b"\r\nVia: ".join(vias)] + values)
+            kept = data, (host, port), later(desk.now, _KEEP_MS)
             if not full:
                 answers[key, method] = kept
-        desk.send(SIP, kept[0], kept[1])
-
-    def _answer(self, request, vias, source, status):
-        """(the response, where it goes, when it is forgotten)."""
-        host, port = source
-        via = vias[0]
-        rport = param(via, b"rport")
-        if rport is None:
-            port = number(via.split(b";")[0].partition(b":")[2].strip(), 65535)
-            port = port if port > 0 else 5060
-        elif not rport:
-            via = via.replace(b";rport", b";rport=%d" % port, 1)
-        vias[0] = b"%s;received=%s" % (via, host.encode())
-        values = [status, b"\r\nVia: ".join(vias)]
-        for name in (b"from", b"to", b"call-id", b"cseq"):
-            values += request.lines(name)
-        if not param(values[3], b"tag"):
-            values[3] += b";tag=" + self.desk.chance.token(6)
-        return _ANSWER % tuple(values), (host, port), later(self.desk.now, _KEEP_MS)
+        desk.send(_SIP, kept[0], kept[1])
 
     def forget_old(self):
         for key in list(self.answers):

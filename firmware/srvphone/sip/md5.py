@@ -1,4 +1,4 @@
-"""MD5 (RFC 1321): most boards' hashlib has none, and some hosts forbid theirs.
+"""MD5 (RFC 1321) where hashlib has none (many boards) or forbids it (some hosts).
 
     md5(b"abc")  # 16 bytes
 
