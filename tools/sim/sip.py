@@ -181,7 +181,8 @@ class Registrar:
             return "delivered"  # a keep-alive
         if frame.data[:8] == b"SIP/2.0 ":
             if len(self.responses) < MOST_KEPT:
-                self.responses.append((self.sim.now, frame.what, frame.data.decode()))
+                text = "".join([chr(c) for c in frame.data])  # it echoes what is no UTF-8, too
+                self.responses.append((self.sim.now, frame.what, text))
             return "delivered"
         try:
             request = _Request(frame.data, frame.source)
