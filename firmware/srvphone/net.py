@@ -98,27 +98,30 @@ class Net:
             sock.close()
 
     def flush(self):
-        """Send what the phone has in its out-tray."""
-        for channel, data, address, port in self.phone.take():
+        """Send what the phone has in its out-tray, and what follows if a send fails."""
+        out = self.phone.take()
+        for channel, data, address, port in out:
             try:
-                if data is None:
+                to = data and pack(address)
+                if not to:
                     self._close(channel)
                 elif channel == _SIP:
                     self._take_reports()  # else this send would get an older one's error
-                    self.sockets[_SIP].sendto(data, pack(address))
+                    self.sockets[_SIP].sendto(data, to)
                 elif channel == _DNS:
                     self.dns_port = port
                     sock = self._open(_DNS, port)
-                    sock.connect(pack(address))
+                    sock.connect(to)
                     sock.send(data)
                 else:
                     self.unsent = data
-                    self._open(_TCP, 0).connect(pack(address))
+                    self._open(_TCP, 0).connect(to)
             except OSError as e:
                 if channel != _TCP:
                     self.phone.failed(channel, address, e.errno or 0, ticks())
                 elif e.errno not in _IN_PROGRESS:
                     self.phone.stream(_CLOSED, None, ticks())
+            out += self.phone.take()
 
     def _take_reports(self):
         """Hand on what the network reported of datagrams sent."""
@@ -135,7 +138,7 @@ class Net:
             data, packed = sock.recvfrom(self.bytes[channel])
         except OSError as e:
             if channel == _DNS and self.reports:
-                self.phone.failed(_DNS, None, e.errno or 0, ticks())
+                self.phone.failed(_DNS, None, e.errno, ticks())
             return
         if data:
             self.phone.receive(channel, data, unpack(packed), ticks())

@@ -399,7 +399,7 @@ def test_phone_unregisters_when_interrupted():
 def test_w8_settings_fault_is_shown():
     with Lab() as it:
         phone = it.start_phone(account={"dns_mode": "Guess"})
-        with pytest.raises(LabError, match="dns_mode"):
+        with pytest.raises(LabError, match="dns_mode: is not one of A Record, SRV"):
             phone.until(registered)
 
 

@@ -204,6 +204,22 @@ def test_w6_unreachable_network_is_reported_not_raised(desk, loop):
     assert desk.came == [(SIP, "failed", ("127.0.0.1", 9))]
 
 
+def test_w6_what_follows_a_failed_send_is_sent_at_once(desk, loop):
+    """Not after the next wait: by then half a second may have gone by."""
+    with peer() as there:
+        failed = desk.failed
+
+        def go_on(*what):
+            failed(*what)
+            desk.out.append((SIP, b"next", there.getsockname(), 0))
+
+        desk.failed = go_on
+        desk.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]
+        loop.flush()
+        there.settimeout(0.2)
+        assert there.recvfrom(100)[0] == b"next"
+
+
 class Short(dns_server.ZoneResolver):
     """The zone, but over UDP every answer is cut to its question."""
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from srvphone_host.errors import LabError
+from srvphone_host.settings_doc import with_hints
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -198,6 +199,10 @@ class PhoneProcess:
             return None
         if line is None:
             self._lines.put(None)
+            mark = "settings fault: "
+            faults = [text[len(mark) :] for text in self.said if text.startswith(mark)]
+            if faults:
+                raise LabError("\n".join(["the phone refuses its settings:", *with_hints(faults)]))
             raise LabError("the phone ended by itself:\n%s" % "\n".join(self.said[-20:]))
         return line
 

@@ -5,7 +5,7 @@
     plan.targets                                # [Target, ...] in trying order, maybe none
 
 A Target is (address, host): the address (text, port) to send UDP to, and the host name that it
-came from. Which target was tried is the business of `failover`. Limits: 16 targets, and 16
+came from. Which target was tried is the business of `sip.registration`. Limits: 16 targets, and 16
 questions after the first; the rest is skipped, and said so.
 RFC 3263, 2782, 3403, 8767.
 """

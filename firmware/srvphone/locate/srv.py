@@ -1,6 +1,6 @@
 """The order in which SRV records are tried (RFC 2782, rule G8).
 
-    order(records, RFC2782, chance.below)    # -> a new list of the same tuples
+    order(records, RFC2782, desk.below)    # -> a new list of the same tuples
 
 A record is (priority, weight, port, target) with numbers from 0 to 65535. Time grows with the
 square of the number of records; up to 16,000 the sums stay small integers of a 32-bit board.
