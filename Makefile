@@ -4,20 +4,45 @@ PYTHON ?= python3
 BIN := .venv/bin
 ON ?= unix
 DEBIAN := knot dnsmasq-base kamailio sip-tester tshark
+TO_BOARD = $(if $(PORT),--port $(PORT)) $(ARGS)
 COMMANDS := knotd dnsmasq kamailio sipp tshark
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core lint types mutants size bench mpy readme servers setup setup-demo clean
+.PHONY: help demo test core lint types mutants size bench mpy readme servers setup setup-demo clean \
+    flash provision console trace board-test undeploy firmware-manifest year packages
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-	    while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	    while IFS='|' read -r name what; do printf '  make %-17s %s\n' "$$name" "$$what"; done
 
 demo: setup-demo ## a phone fails over, here: MODE=default|ttl|no-response|failback, DNS=, SERVERS=
 	@$(BIN)/srvphone demo $(if $(MODE),--mode $(MODE)) $(if $(DNS),--dns $(DNS)) \
 	    $(if $(SERVERS),--servers $(SERVERS))
+
+# For a board at a USB port: PORT=/dev/ttyACM0 if there are several, ARGS="..." for what
+# `srvphone COMMAND --help` says besides.
+flash: setup-demo ## the phone onto a board, or up to date there: BOARD=RPI_PICO_W, PORT=
+	@$(BIN)/srvphone flash $(if $(BOARD),--board $(BOARD)) $(TO_BOARD)
+
+provision: setup-demo ## its settings, asked for or ARGS="--file srvphone.json": PORT=
+	@$(BIN)/srvphone provision $(TO_BOARD)
+
+console: setup-demo ## type on the board: PORT=
+	@$(BIN)/srvphone console $(TO_BOARD)
+
+trace: setup-demo ## watch the phone on the board: PORT=
+	@$(BIN)/srvphone trace $(TO_BOARD)
+
+board-test: setup-demo ## tests and figures on the board: PORT=
+	@$(BIN)/srvphone board-test $(TO_BOARD)
+
+undeploy: setup-demo ## the phone off the board; its settings stay: PORT=
+	@$(BIN)/srvphone undeploy $(TO_BOARD)
+
+firmware-manifest: setup-demo ## how to freeze the phone into MicroPython: BOARD=
+	@$(BIN)/srvphone firmware-manifest $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
 test: setup ## all tests, on CPython, MicroPython unix and wasm32; lint and types among them
 	$(BIN)/python -m pytest
@@ -44,6 +69,12 @@ bench: setup ## how fast the core is, on CPython and MicroPython
 
 mpy: setup-demo ## the firmware compiled for a board, in build/mpy/firmware
 	@$(BIN)/python tools/size.py --mpy
+
+year: setup ## years of virtual time on wasm32: a quarter of an hour
+	@$(BIN)/python tools/year.py
+
+packages: setup ## bring the package.json of mip up to date
+	@$(BIN)/python tools/packages.py
 
 readme: setup ## bring the README's table of settings up to date
 	@$(BIN)/python -m srvphone_host.settings_doc README.md

@@ -54,7 +54,7 @@ class Bytes:
 def targets(cache, msg, below):
     answer = read(msg, QUESTION, 0)
     cache.put(QUESTION, answer)
-    return srv.order(answer.records, srv.RFC2782, below)
+    return srv.order(answer.records, "rfc2782", below)
 
 
 def microseconds(f, rounds, *args):

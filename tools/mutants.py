@@ -77,7 +77,7 @@ def pytest(tree, files, chosen, timeout_s):
 
 def copy_of_the_tree(target):
     """What the portable tests need, copied, so that the work tree itself is never changed."""
-    for part in ("firmware", "tools", "host_tests"):
+    for part in ("firmware", "tools", "host_tests", "boards"):
         ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules")
         shutil.copytree(ROOT / part, target / part, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", target)

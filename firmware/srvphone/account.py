@@ -13,23 +13,17 @@ them. An entry is `names=allowed`. What is allowed, which a fault shows as it st
     A|B|1..9    a choice of texts and whole numbers, the default first; Yes and No alone become
                 True and False
     1..99       a whole number; the default stands behind each name
-    <...>       a kind of text, see _fits; the default is empty
-    {...}       an account
+    <...>       a kind of text, see _fits; the default is empty; 1..64: so many bytes of UTF-8
+    {...}       an account; {ssid, password}: a network
     [...]<5     a list of at most 4 of them; the default is empty
 
-Bounds: a file of _TEXT_MAX bytes, 6 accounts, the first _FAULTS_MAX faults. A fault shows no value
+Bounds: a file of 16,384 bytes, 6 accounts, the first 100 faults. A fault shows no value
 of the file, so no password. Once the settings are loaded, nothing needs this module any more.
 """
 
 from json import loads
 
-from micropython import const
-
 from .address import host_port, is_ipv4
-
-_TEXT_MAX = const(16384)  # bytes of the file
-_FAULTS_MAX = const(100)
-_WORD = const(b"0123456789abcdefghijklmnopqrstuvwxyz-._")
 
 
 def _fits(allowed, value):
@@ -41,6 +35,7 @@ def _fits(allowed, value):
         if c & ~128 < 32 or c == 127 or c >> 11 == 27:
             return False
     word = value.encode().lower()  # of bytes, so ASCII alone
+    plain = b"0123456789abcdefghijklmnopqrstuvwxyz-._"
     if "IPv4" in allowed:
         host, port = host_port(value)
         if port < 0 or "port" not in allowed and host != value:
@@ -49,18 +44,21 @@ def _fits(allowed, value):
         labels = host.split(".")
         return is_ipv4(host) or (
             "host" in allowed
-            and not word.strip(_WORD + b":")
+            and not word.strip(plain + b":")
             and len(host) <= 242
             and "" not in labels
             and max(map(len, labels)) < 64
             and labels[-1][0] > "9"
         )
     if "hex" in allowed:
-        return len(word) in [32, 64] and not word.strip(b"0123456789abcdef")
-    return len(value) <= 64 and not ("user" in allowed and word.strip(_WORD + b"!~*'()&=+$,;?/%"))
+        return len(word) in [32, 64] and not word.strip(plain[:16])
+    least, most = map(int, allowed[6:-1].split(".."))
+    return least <= len(word) <= most and (
+        "text" in allowed or not word.strip(plain + b"!~*'()&=+$,;?/%" * ("user" in allowed))
+    )
 
 
-def _take(allowed, value, where):
+def _take(allowed, value, path):
     # A generator of faults; in the end it returns what is kept of `value`, None for a fault
     kept = None
     kind = type(value)
@@ -69,12 +67,12 @@ def _take(allowed, value, where):
         if kind is list and len(value) < int(allowed[-1]):
             kept = []
             for one in value:
-                one = yield from _take(allowed[1:-3], one, "%s[%d]" % (where, len(kept)))
+                one = yield from _take(allowed[1:-3], one, "%s[%d]" % (path, len(kept)))
                 kept.append(one)
     elif first == "{":
         if kind is dict:
-            kept = Account()
-            yield from _fill(kept, FIELDS, value, where + ".")
+            kept = Network() if "ssid" in allowed else Account()
+            yield from _fill(kept, value, path + ".")
     elif first == "<":
         if kind is str and _fits(allowed, value):
             kept = host_port(value, 53) if "DNS" in allowed else value
@@ -87,33 +85,33 @@ def _take(allowed, value, where):
             elif value == one:
                 kept = value == "Yes" if "Yes" in allowed else value
     if kept is None:
-        yield where + ": not " + allowed
+        yield path + ": not " + allowed
     return kept
 
 
-def _fill(thing, fields, value, where):
+def _fill(thing, value, path):
     # A generator of faults: the fields of `value` become attributes of `thing` where they differ
+    fields = thing.fields
     for name, one in value.items():
-        path = where + repr(name[:40])[1:-1]
+        where = path + repr(name[:40])[1:-1]
         allowed = fields.get(name)
         if not allowed:
-            yield path + ": unknown"
+            yield where + ": unknown"
         elif one != "" or allowed[0] != "<":
-            kept = yield from _take(allowed, one, path)
+            kept = yield from _take(allowed, one, where)
             if kept is not None and kept != getattr(thing, name):
                 setattr(thing, name, kept)
-    if where:  # an account: what no field shows alone
-        if thing.account_active:
-            for name in ["sip_server", "sip_user_id"]:
-                if value.get(name, "") == "":
-                    yield where + name + ": missing"
+    for name in ["ssid", "sip_server", "sip_user_id"]:
+        if name in fields and value.get(name, "") == "" and getattr(thing, "account_active", True):
+            yield path + name + ": missing"
+    if "ha1" in fields:  # an account: what no field shows alone
         first = host_port(thing.sip_server.lower(), 5060)
         if first[0] and first == host_port(thing.secondary_sip_server.lower(), 5060):
-            yield where + "secondary_sip_server: is the sip_server"
+            yield path + "secondary_sip_server" + ": is the sip_server"
         if thing.ha1 and thing.authenticate_password:
-            yield where + "ha1: beside a password"
+            yield path + "ha1: beside a password"
         if thing.random_retry_wait_min_s > thing.random_retry_wait_max_s:
-            yield where + "random_retry_wait_min_s: above the max"
+            yield path + "random_retry_wait_min_s" + ": above the max"
 
 
 def load(text):
@@ -124,12 +122,12 @@ def load(text):
     """
     settings = Settings()
     try:
-        if len(text) > _TEXT_MAX:
+        if len(text) > 16384:
             raise ValueError
-        faults = sorted(_fill(settings, PHONE_FIELDS, loads(text), ""))
+        faults = sorted(_fill(settings, loads(text), ""))
     except Exception:
         faults = ["settings: not JSON {...}, max 16384 bytes"]
-    return settings, faults[:_FAULTS_MAX]
+    return settings, faults[:100]
 
 
 def save(text, path, fs):
@@ -159,10 +157,10 @@ def read(path, fs):
     return b""
 
 
-def _fields(text):
-    # Of a table: a class that has the defaults as attributes; {name: what is allowed}
-    defaults = {}
+def _class(text):
+    # Of a table: a class with the defaults as attributes, and `fields`: {name: what is allowed}
     fields = {}
+    defaults = {"fields": fields}
     for entry in text.split(";"):
         names, allowed = entry.split("=")
         for name in names.split():
@@ -171,18 +169,21 @@ def _fields(text):
                 value = int(value)
             elif allowed[0] == "[":
                 value = []
-            elif "Yes" in allowed:
-                value = allowed[0] == "Y"
             elif allowed[0] != "<":
                 value = allowed.split("|")[0]
+                if "Yes" in allowed:
+                    value = value == "Yes"
             fields[name] = allowed
             defaults[name] = value
-    return type("Settings", (), defaults), fields
+    return type("Settings", (), defaults)
 
 
 # But dns_servers are kept as [(address, port), ...].
-Settings, PHONE_FIELDS = _fields(
+Settings = _class(
     "accounts=[{...}]<7;"
+    "networks=[{ssid, password}]<5;"
+    "hostname=<word 1..32>;"
+    "country=<word 2..2>;"
     "dns_servers=[<DNS IPv4[:port]>]<5;"
     "local_address=<IPv4>;"
     "local_sip_port:5060=1..65535;"
@@ -194,14 +195,16 @@ Settings, PHONE_FIELDS = _fields(
     "trace=lines|off|notes|hex"
 )
 
-Account, FIELDS = _fields(
+Network = _class("ssid=<text 1..32>;password=<text 8..64>")
+
+Account = _class(
     "account_active=Yes|No;"
     "sip_server secondary_sip_server outbound_proxy backup_outbound_proxy blf_server"
     "=<host|IPv4[:port]>;"
     "outbound_proxy_mode=in route|not in route|always send to;"
-    "sip_user_id=<user, max 64>;"
+    "sip_user_id=<user 1..64>;"
     "account_name authenticate_id authenticate_password name voice_mail_access_number picture "
-    "proxy_require=<text, max 64>;"
+    "proxy_require=<text 1..64>;"
     "ha1=<hex, 32 or 64>;"
     "account_display=User Name|User ID;"
     "dns_mode=A Record|SRV|NAPTR/SRV|Use Configured IP;"

@@ -1,7 +1,7 @@
 """The phone without I/O: what comes in, what goes out, and when it wants to be woken.
 
     phone = Phone(settings, os.urandom, Trace())
-    phone.start(now)        # first of all
+    phone.start(now)        # first of all, or phone.network(address, servers, now)
     phone.receive(SIP, data, ("192.168.10.13", 5060), now)
     for channel, data, address, port in phone.take(): ...   # send it
     phone.deadline()        # the time of the next phone.wake(now), or None; 12 h at the latest
@@ -20,16 +20,19 @@ from .locate import plan
 from .sip import inbound, message, registration, transaction
 
 _HOUSEKEEPING_MS = const(43200000)  # 12 h
+_OVERDUE_MS = const(3000)
 
 
 class Phone:
+    online = False  # is there a network?
+
     def __init__(self, settings, urandom, trace):
         self.settings = settings
         self.desk = desk = Desk(urandom, trace)
         self.resolver = resolver.Resolver(desk, settings)
         self.transactions = transaction.Transactions(desk, settings)
         self.inbound = inbound.Inbound(desk)
-        own = registration.Own(settings.local_address.encode(), settings.local_sip_port)
+        self.own = own = registration.Own(b"", settings.local_sip_port)
         self.registrations = []
         for i, account in enumerate(settings.accounts):
             if not account.account_active:  # G25
@@ -56,7 +59,6 @@ class Phone:
                 one = registration.Registration(
                     desk, self.transactions, own, account, label, server, wheres
                 )
-                one.flow = desk.spawn(one.run(settings.start_jitter_s))
                 self.registrations.append(one)
         desk.spawn(self.purge())
 
@@ -68,30 +70,73 @@ class Phone:
         self.transactions.wake()
         self.desk.run()
 
-    # Power on, before all else: every active account looks up its server and registers.
-    start = wake
+    def start(self, now):
+        """Power on, where the settings say all of the network."""
+        settings = self.settings
+        self.network(settings.local_address, settings.dns_servers, now)
+
+    def network(self, host, servers, now):
+        """The network is here, with this own address ("": unknown) and these DNS servers; or, if
+        `host` is None, it has gone (W6).
+
+        Either way all that was under way ends. Every active account looks up its server and
+        registers, but for a rejected one, which goes on waiting (W3).
+        """
+        desk = self.desk
+        own = self.own
+        desk.now = now
+        self._halt()
+        desk.spawn(self.purge())
+        self.online = host is not None
+        for one in self.registrations:
+            one.rest()
+        if self.online:
+            address = host.encode()
+            self.settings.dns_servers = servers
+            self.resolver.cache.purge(now, True)
+            for one in self.registrations:
+                if one.current and own.host != address:
+                    one.gone = own.address
+                one.flow = desk.spawn(one.run(self.settings.start_jitter_s))
+            own.move(address, self.settings.local_sip_port)
+        desk.run()
+
+    def _halt(self):
+        desk = self.desk
+        while desk.flows:
+            desk.close(desk.flows[0])
+        self.transactions.table.clear()
 
     def register(self, now):
-        """Start a cycle of every registration at once (a button, a network that is back)."""
+        """Start a cycle of every registration at once (a button)."""
         desk = self.desk
         desk.now = now
         for one in self.registrations:
-            desk.post(one.flow, "now")
+            if self.online:
+                desk.post(one.flow, "now")
         desk.run()
 
     def stop(self, now):
         """End: un-REGISTER if the settings say so. `ended()` tells when all is said."""
         desk = self.desk
         desk.now = now
-        while desk.flows:
-            desk.close(desk.flows[0])
-        self.transactions.table.clear()
-        for one in self.registrations:
-            one.stop()
+        self._halt()
+        if self.online:
+            for one in self.registrations:
+                one.stop()
+        self.online = False
         desk.run()
 
     def ended(self):
         return not self.desk.flows
+
+    def lives(self, now):
+        """Is every registration at work, and nothing long overdue (W11)?"""
+        for one in self.registrations:
+            if self.online and not one.flow.steps:  # type: ignore[attr-defined]
+                return False
+        due = self.deadline()
+        return due is None or clock.diff(now, due) < _OVERDUE_MS
 
     def receive(self, channel, data, address, now):
         """A datagram, as bytes, from `address`."""
@@ -110,7 +155,7 @@ class Phone:
         """A SIP message; what is wrong with it, if it has to be dropped."""
         try:
             m = message.read(data)
-        except ValueError:  # BadMessage
+        except ValueError:  # the peer's fault
             return "unreadable"
         if not m.method:
             key = message.param(m.get(b"via"), b"branch"), m.about

@@ -11,12 +11,8 @@ the channel (sip, dns, tcp), the event is > (sent) or < (received), the text is 
 header; who shows the bytes takes `masked(data)`.
 """
 
-from micropython import const
-
 from .clock import diff
 from .dns import wire
-
-_KEEP = const(8)
 
 
 class Trace:
@@ -30,9 +26,9 @@ class Trace:
     def clock(self, now):
         """Run the time since the start on to `now`; call it once in 6 days at least."""
         if self.last is not None:
-            self.ms += diff(now, self.last)
-            self.s += self.ms // 1000
-            self.ms %= 1000
+            ms = self.ms + diff(now, self.last)
+            self.s += ms // 1000
+            self.ms = ms % 1000
         self.last = now
 
     def note(self, now, rule, event, text="", data=None):
@@ -40,7 +36,7 @@ class Trace:
         record = self.s, self.ms, rule, event, text, data
         if data is None:
             self.notes.append(record)
-            del self.notes[:-_KEEP]
+            del self.notes[:-8]
         if self.listener:
             self.listener(record)
 
@@ -78,11 +74,16 @@ def info(rule, data):
 
 
 def masked(data):
-    """The datagram with the values of its Authorization headers replaced by stars."""
-    lines = []
-    for text in data.split(b"\r\n"):
+    """The datagram in pieces, with the values of its Authorization headers replaced by stars."""
+    at = 0
+    while at < len(data):
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            end = len(data)
+        text = data[at:end]
         start = text.lower().find(b"authorization:") + 14
         if start > 13:
             text = text[:start] + b"*" * (len(text) - start)
-        lines.append(text)
-    return b"\r\n".join(lines)
+        yield text
+        at = end + 2
+        yield data[end:at]

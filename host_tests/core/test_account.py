@@ -2,7 +2,7 @@
 
 import json
 
-from srvphone.account import FIELDS, PHONE_FIELDS, Account, Settings, load, read, save
+from srvphone.account import Account, Settings, load, read, save
 from srvphone.address import host_port, is_ipv4
 
 
@@ -89,15 +89,15 @@ def test_w8_the_fault_names_the_field_and_what_is_allowed():
 
 
 def test_w8_every_field_refuses_what_it_does_not_allow():
-    for table in (PHONE_FIELDS, FIELDS):
-        for name, allowed in table.items():
+    for thing in (Settings, Account):
+        for name, allowed in thing.fields.items():
             wrong = [None, 1.5, {}, -1, True, "\n", allowed + " "]
             if allowed[0] != "[":
                 wrong.append([])
             if allowed[0] != "<":
                 wrong.append("")
             for value in wrong:
-                if table is FIELDS:
+                if thing is Account:
                     faults = account(**{name: value})[0]
                     path = "accounts[0]." + name
                 else:
@@ -112,10 +112,10 @@ def test_w8_every_field_refuses_what_it_does_not_allow():
 
 
 def test_w8_every_choice_and_both_ends_of_every_range_are_allowed():
-    for name, allowed in FIELDS.items():
+    for name, allowed in Account.fields.items():
         good = []
         for one in allowed.split("|"):
-            if ".." in one and allowed[0] != "[":
+            if ".." in one and allowed[0] not in "<[":
                 low, high = [int(n) for n in one.split("..")]
                 good += [low, high]
                 for bad in (low - 1, high + 1):
@@ -132,7 +132,7 @@ def test_w8_every_choice_and_both_ends_of_every_range_are_allowed():
 
 
 def test_w8_all_faults_of_a_file_are_told_at_once():
-    bad = {name: {} for name in FIELDS}
+    bad = {name: {} for name in Account.fields}
     faults = load(json.dumps({"accounts": [bad]}))[1]
     for name in bad:
         assert any(f.startswith("accounts[0].%s: " % name) for f in faults), name
@@ -301,6 +301,42 @@ def test_w8_size_and_number_of_accounts_are_bounded():
     assert len(load(json.dumps({"f%d" % i: 1 for i in range(999)}))[1]) == 100
 
 
+def test_w6_networks_have_a_name_and_perhaps_a_password():
+    def faults(*networks):
+        return load(json.dumps({"networks": networks}))[1]
+
+    home = {"ssid": "home", "password": "12345678"}
+    settings, none = load(json.dumps({"networks": [home, {"ssid": "caf\u00e9"}]}))
+    assert none == []
+    assert [(one.ssid, one.password) for one in settings.networks] == [
+        ("home", "12345678"),
+        ("caf\u00e9", ""),
+    ]
+    assert Settings().networks == []
+    assert faults({"password": "12345678"}, {}) == [
+        "networks[0].ssid: missing",
+        "networks[1].ssid: missing",
+    ]
+    assert faults(home, home, home, home) == []
+    assert faults(home, home, home, home, home) == ["networks: not [{ssid, password}]<5"]
+    assert faults({"ssid": "s" * 32, "password": "p" * 64}) == []
+    for bad in ("s" * 33, "\u00e9" * 17, "a\nb", 5):
+        assert faults({"ssid": bad}) == ["networks[0].ssid: not <text 1..32>"], bad
+    for bad in ("1234567", "p" * 65, "1234567\0", None):
+        fault = faults({"ssid": "home", "password": bad})
+        assert fault == ["networks[0].password: not <text 8..64>"], bad
+    assert faults({"ssid": "home", "sip_server": "x"}) == ["networks[0].sip_server: unknown"]
+    assert faults({"ssid": "home", "key": "secret-1"}) == ["networks[0].key: unknown"]
+
+
+def test_w6_the_names_of_the_board_and_of_the_country():
+    assert load('{"hostname": "desk-7", "country": "DE"}')[1] == []
+    for bad in ("h" * 33, "a b", "a/b", 5):
+        assert load(json.dumps({"hostname": bad}))[1] == ["hostname: not <word 1..32>"], bad
+    for bad in ("D", "DEU", "D ", "\u00e4\u00e4"):
+        assert load(json.dumps({"country": bad}))[1] == ["country: not <word 2..2>"], bad
+
+
 def test_w8_the_local_address_has_no_port():
     assert load('{"local_address": "192.168.10.11"}')[1] == []
     assert len(load('{"local_address": "192.168.10.11:5060"}')[1]) == 1
@@ -328,14 +364,14 @@ def test_host_port_and_is_ipv4():
 
 
 def test_w8_every_default_is_itself_allowed():
-    for table, thing in ((PHONE_FIELDS, Settings), (FIELDS, Account)):
-        for name, allowed in table.items():
+    for thing in (Settings, Account):
+        for name, allowed in thing.fields.items():
             value = getattr(thing, name)
             if "Yes" in allowed:
                 assert type(value) is bool
                 value = "Yes" if value else "No"
             given = {name: value}
-            if table is FIELDS:
+            if thing is Account:
                 given = {"accounts": [{"account_active": "No", name: value}]}
                 if name == "account_active":
                     continue

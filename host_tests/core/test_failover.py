@@ -1,18 +1,13 @@
 """What decides which target is next (G15, G18 to G21, G24), as pure functions."""
 
 from srvphone import failover
-from srvphone.account import FIELDS
+from srvphone.account import Account
 from srvphone.clock import later
 
 P = ("192.0.2.13", 5060)
 B = ("192.0.2.12", 5060)
 C = ("192.0.2.11", 5060)
 STARTS = (0, 2**29 - 500, 2**30 - 500)
-
-
-class Account:
-    dns_mode = "SRV"
-    dns_srv_failover_mode = "Default"
 
 
 def rule_of(dns_mode, mode):
@@ -34,7 +29,7 @@ def test_g18_g19_g20_g21_the_mode_that_acts_by_the_number_of_its_rule():
 
 
 def test_g18_the_modes_are_those_of_the_settings():
-    modes = FIELDS["dns_srv_failover_mode"].split("|")
+    modes = Account.fields["dns_srv_failover_mode"].split("|")
     assert [rule_of("SRV", mode) for mode in modes] == ["G18", "G19", "G20", "G21"]
 
 

@@ -9,12 +9,12 @@ from srvphone.trace import line, masked
 from stories import MODES, TICKS, UNTIL_FAILBACK, blameless, current, datagrams, registered, settle
 
 PASSWORD = "s3cret-passw0rd"
-EACH = 1 if sys.implementation.name == "cpython" else 7  # every step, or each so many
+EACH = 1 if sys.implementation.name == "cpython" else 13  # every step, or each so many
 
 
 def full(record):
     """A trace line with the bytes of a datagram, as the console shows it."""
-    return line(record) + (" | " + masked(record[5]).hex() if record[5] else "")
+    return line(record) + (" | " + b"".join(masked(record[5])).hex() if record[5] else "")
 
 
 def clean(phone, sim):
@@ -248,8 +248,16 @@ def test_g25_status_tells_what_each_registration_does():
         "server": "grandstream.com",
         "state": "registered",
         "current": "192.168.10.13:5060",
+        "place": 0,
         "left_s": 60,
     }
+    scene.primary.fails("silent")
+    scene.sim.run(65000)
+    (status,) = scene.phone.status()
+    assert (status["current"], status["place"]) == ("192.168.10.12:5060", 1)
+    scene.sim.host().offline()
+    (status,) = scene.phone.status()
+    assert (status["state"], status["current"], status["place"]) == ("off", "", 0)
 
 
 def test_w5_what_comes_in_harms_no_trace_line():

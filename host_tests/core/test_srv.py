@@ -5,7 +5,9 @@ import sys
 
 from cases import Seeded
 from srvphone.desk import Desk
-from srvphone.locate.srv import HIGHEST, PROPORTIONAL, RFC2782, order
+from srvphone.locate.srv import order
+
+RFC2782, PROPORTIONAL, HIGHEST = "rfc2782", "proportional", "highest-first"
 
 TEST1 = b"\x05test1\x0bgrandstream\x03com\x00"
 TEST2 = b"\x05test2\x0bgrandstream\x03com\x00"

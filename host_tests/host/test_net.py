@@ -15,6 +15,7 @@ import pytest
 
 from srvphone import net
 from srvphone.clock import later
+from srvphone.hostnet import HostNet
 from srvphone_host import dns_server
 from srvphone_host.lab import Lab
 
@@ -34,13 +35,17 @@ class Desk:
         self.settings.local_address = address
         self.out = []
         self.came = []
+        self.networks = []
+
+    def network(self, host, servers, now):
+        self.networks.append((host, servers))
 
     def take(self):
         out, self.out = self.out, []
         return out
 
     def deadline(self):
-        return later(net.ticks(), 20)
+        return later(HostNet.ticks(None), 20)
 
     def wake(self, now):
         pass
@@ -66,7 +71,8 @@ def loop(desk):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # a port that is free
         s.bind((desk.settings.local_address, 0))
         desk.settings.local_sip_port = s.getsockname()[1]
-    made = net.Net(desk)
+    made = HostNet(desk)
+    made.online("", [])
     yield made
     for channel in (SIP, DNS, TCP):
         made._close(channel)
@@ -75,7 +81,7 @@ def loop(desk):
 def turn_until(loop, there, limit_s=2):
     end = time.monotonic() + limit_s
     while not there() and time.monotonic() < end:
-        loop.turn()
+        loop.turn(1000)
     assert there()
 
 
@@ -85,6 +91,56 @@ def peer(kind=socket.SOCK_DGRAM):
         s.bind(("127.0.0.1", 0))
         s.settimeout(2)
         yield s
+
+
+def test_w6_sockets_are_made_anew_with_each_network(desk, loop):
+    assert desk.networks == [(None, None), ("", [])]
+    before = loop.sockets[SIP]
+    with peer() as server:
+        desk.out = [(DNS, b"question", server.getsockname(), 40128)]
+        loop.flush()
+        desk.out = [(SIP, b"never sent", server.getsockname(), 0)]
+        loop.offline()
+        assert loop.sockets == [None, None, None] and before.fileno() < 0
+        loop.turn(10)  # without a network the loop goes on
+        assert server.recvfrom(100)[0] == b"question"
+        loop.online("192.0.2.1", [("192.0.2.53", 53)])
+        assert desk.networks[2:] == [(None, None)] * 2 + [("192.0.2.1", [("192.0.2.53", 53)])]
+        desk.out = [(SIP, b"hello", server.getsockname(), 0)]
+        loop.flush()
+        assert server.recvfrom(100)[0] == b"hello"
+
+
+def test_w9_a_heap_in_pieces_takes_what_fits(desk, loop):
+    """The socket is real but for the memory: it has none for a longer piece than `free`."""
+
+    class Tight:
+        free = 400
+
+        def __init__(self, sock):
+            self.sock = sock
+
+        def recvfrom(self, size):
+            if size > self.free:
+                raise MemoryError
+            return self.sock.recvfrom(size)
+
+    tight = Tight(loop.sockets[SIP])
+    with peer() as other:
+        for size in (100, 368, 1000):  # of the last one a part, which nobody can read: it is lost
+            other.sendto(b"x" * size, loop.sockets[SIP].getsockname())
+            loop._read(SIP, tight)
+        assert [len(data) for _, data, _ in desk.came] == [100, 368, 368]
+        tight.free = 100
+        with pytest.raises(MemoryError):  # the board restarts (W12)
+            loop._read(SIP, tight)
+
+
+def test_w10_what_was_heard_last_is_known(desk, loop):
+    assert loop.heard is None
+    with peer() as other:
+        other.sendto(b"", loop.sockets[SIP].getsockname())
+        turn_until(loop, lambda: loop.heard is not None)
 
 
 def test_w10_sip_socket_is_made_again_after_an_empty_datagram(desk, loop):

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from srvphone.account import FIELDS, PHONE_FIELDS, load
+from srvphone.account import Account, Network, Settings, load
 from srvphone_host import settings_doc
 
 
 def test_w8_every_field_has_a_meaning_and_every_meaning_a_field():
-    assert sorted([*PHONE_FIELDS, *FIELDS]) == sorted(settings_doc.MEANINGS)
+    fields = [*Settings.fields, *Network.fields, *Account.fields]
+    assert sorted(fields) == sorted(settings_doc.MEANINGS)
     assert all(meaning for meaning, _ in settings_doc.MEANINGS.values())
 
 
@@ -73,9 +74,10 @@ def test_w8_what_is_allowed_is_told_in_words():
 
 
 def test_w8_every_kind_of_text_has_its_words():
-    for allowed in [*PHONE_FIELDS.values(), *FIELDS.values()]:
-        if "<" in allowed[:2] or "{" in allowed[:2]:
-            kind = allowed[1:-3] if allowed[0] == "[" else allowed
-            assert kind in settings_doc.KINDS, kind
+    for thing in (Settings, Network, Account):
+        for allowed in thing.fields.values():
+            if "<" in allowed[:2] or "{" in allowed[:2]:
+                kind = allowed[1:-3] if allowed[0] == "[" else allowed
+                assert kind in settings_doc.KINDS, kind
     for path, _, said in (f.partition(": ") for f in load('{"accounts": [{"x": 1}]}')[1]):
         assert path and said in settings_doc.FAULTS

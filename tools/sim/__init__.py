@@ -29,7 +29,8 @@ Time       sim.now, sim.ticks() (the phones' clock), sim.run(until), sim.run_unt
            RuntimeError.
 Phones     sim.phone(settings, address, start=0); sim.attach(thing, address, sip_port) for a
            stand-in; phone.stop(sim.ticks()) and the like at any time. sim.host(phone) has
-           .on = False (power cut), .down = 101 or 113 (no network), .dns_port.
+           .on = False (power cut), .down = 101 or 113 (sends fail, and nobody says why),
+           .offline() and .online(address, servers) (the interface says so), .dns_port.
 Servers    dns.fails(how, name, kind, times, delay_ms), dns.works(), dns.zone.set("a 60 IN A
            192.0.2.14"), .remove(name, kind), .ttl(3, name, kind), dns.tcp, dns.squeeze, ...;
            registrar.fails(how, method, headers, times, delay_ms), .works(), .restart(),

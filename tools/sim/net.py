@@ -120,6 +120,21 @@ class Host:
         self.on = True  # False: the power is cut, for good
         self.down = 0  # while it has no network, the errno of its sends
         self.woken = sim.now
+        self.heard = None  # the phone's time of the last datagram
+
+    # As `srvphone.net.Net` has it, for what brings up and takes down the network.
+
+    def online(self, address, servers):
+        """The network is here, or another, with this address and these DNS servers."""
+        self.address = address or self.address
+        self.down = 0
+        self.tell("network", address, servers)
+
+    def offline(self):
+        """The network has gone."""
+        self.down = NO_NETWORK
+        self.stream = 0
+        self.tell("network", None, None)
 
     def tell(self, method, *args):
         """Call a method of the phone with the time as the last argument, and carry its output."""
@@ -162,6 +177,7 @@ class Host:
         if channel == DNS and (frame.to[1] != self.dns_port or not self.dns_port):
             self.sim.vanished += 1
             return "closed"
+        self.heard = self.sim.ticks()
         self.tell("receive", channel, frame.data, frame.source)
         return "delivered"
 

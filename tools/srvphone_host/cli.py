@@ -2,7 +2,7 @@
 
 A command is a function `do_NAME(arguments)` that returns the exit code, and a function that adds
 its options to a parser; COMMANDS lists both. Exit codes: 0 all well, 1 what was to be shown did
-not happen, 2 it could not even be tried (a wrong option, a missing program).
+not happen, 2 it could not even be tried (a wrong option, a missing program, no board).
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 
+from srvphone_host import board_test, console, deploy, provision
 from srvphone_host.errors import LabError
 
 _DESCRIPTION = """\
@@ -157,6 +158,21 @@ def do_lab(arguments):
 COMMANDS = {
     "demo": (_demo_options, do_demo, "a phone that fails over, here and now"),
     "lab": (_lab_options, do_lab, "DNS server, registrars and a phone to break things with"),
+    "flash": (
+        deploy.flash_options,
+        deploy.do_flash,
+        "the phone onto a board, or up to date there",
+    ),
+    "provision": (provision.options, provision.do_provision, "its settings: WiFi and account"),
+    "console": (console.console_options, console.do_console, "type on the board"),
+    "trace": (console.trace_options, console.do_trace, "watch the phone on the board"),
+    "board-test": (board_test.options, board_test.do_board_test, "tests and figures on the board"),
+    "undeploy": (deploy.undeploy_options, deploy.do_undeploy, "the phone off the board"),
+    "firmware-manifest": (
+        deploy.manifest_options,
+        deploy.do_firmware_manifest,
+        "how to freeze the phone into MicroPython",
+    ),
 }
 
 
@@ -179,7 +195,7 @@ def main(argv=None):
         return arguments.function(arguments)
     except LabError as e:
         print("srvphone: %s" % e, file=sys.stderr)
-        return 2
+        return getattr(e, "exit_code", 2)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -162,7 +162,7 @@ class PhoneProcess:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.said = []  # what was no trace line: faults in the settings, a traceback
+        self.said = []  # what was no trace line: the first, faults in the settings, a traceback
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read_all, daemon=True)
         self._reader.start()

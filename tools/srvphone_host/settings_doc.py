@@ -12,21 +12,26 @@ numbers hold on a GRP26xx is likely, but not proven. Where theirs are in other u
 import difflib
 import sys
 
-from srvphone.account import FIELDS, PHONE_FIELDS, Account, Settings
+from srvphone.account import Account, Network, Settings
 
 BEGIN = "<!-- settings -->"
 END = "<!-- /settings -->"
 
 # What the firmware names in short: in words that go on after "is not".
 KINDS = {
-    "<text, max 64>": "at most 64 characters without control characters",
-    "<user, max 64>": "at most 64 letters, digits and -_.!~*'()&=+$,;?/%",
+    "<text 1..64>": "at most 64 bytes of UTF-8 without control characters",
+    "<text 1..32>": "at most 32 bytes of UTF-8 without control characters",
+    "<text 8..64>": "8 to 64 bytes of UTF-8 without control characters",
+    "<word 1..32>": "at most 32 letters, digits and -_.",
+    "<word 2..2>": "2 letters",
+    "<user 1..64>": "at most 64 letters, digits and -_.!~*'()&=+$,;?/%",
     "<host|IPv4[:port]>": ("a host name or IPv4 address, alone or with :port (no sip:, no IPv6)"),
     "<IPv4>": "an IPv4 address",
     "<IPv4[:port]>": "an IPv4 address, alone or with :port",
     "<DNS IPv4[:port]>": "an IPv4 address, alone or with :port",
     "<hex, 32 or 64>": "32 or 64 hexadecimal digits",
     "{...}": "an object {...}",
+    "{ssid, password}": "an object {ssid, password}",
 }
 FAULTS = {
     "unknown": "unknown field",
@@ -38,10 +43,19 @@ FAULTS = {
 
 # field, in the order of the README: (meaning, P-value or "")
 MEANINGS = {
-    "accounts": ("The accounts, each an object with the fields of the second table", ""),
-    "dns_servers": ("Whom to ask, in turn (G13a), at port 53 if none is given", ""),
+    "accounts": ("The accounts, each an object with the fields of the last table", ""),
+    "networks": ("The wireless networks that the board knows, tried in turn (W6)", ""),
+    "ssid": ("The network's name. Each network needs it", ""),
+    "password": ("Its password; empty: an open network. Never shown", ""),
+    "hostname": ("The name that the board gives itself in the network; empty: srvphone", ""),
+    "country": ("The country's code, for the channels that are allowed there", ""),
+    "dns_servers": (
+        "Whom to ask, in turn (G13a), at port 53 if none is given; empty: whom the network names",
+        "",
+    ),
     "local_address": (
-        "The phone's address in Via and Contact; empty: learnt from the first answer",
+        "The phone's address in Via and Contact; empty: that of the network, or learnt from the"
+        " first answer",
         "",
     ),
     "local_sip_port": ("The UDP port that SIP is sent from and received on", ""),
@@ -151,10 +165,13 @@ def _default(value):
 
 
 def table():
-    """The settings in Markdown: those of the phone, then those of an account."""
+    """The settings in Markdown: those of the phone, of a network, of an account."""
     lines = []
-    both = ("The phone", PHONE_FIELDS, Settings), ("An account", FIELDS, Account)
-    for title, fields, thing in both:
+    for title, thing in (
+        ("The phone", Settings),
+        ("A network", Network),
+        ("An account", Account),
+    ):
         lines += [
             "**%s**" % title,
             "",
@@ -162,9 +179,9 @@ def table():
             "|---|---|---|---|---|",
         ]
         for name, (meaning, p_value) in MEANINGS.items():
-            if name in fields:
+            if name in thing.fields:
                 default = _default(getattr(thing, name))
-                cells = (default, _cell(wanted(fields[name])), meaning, p_value)
+                cells = (default, _cell(wanted(thing.fields[name])), meaning, p_value)
                 lines.append("| `%s` | %s |" % (name, " | ".join(cells)))
         lines.append("")
     return "\n".join(lines)
@@ -188,8 +205,9 @@ def with_hints(faults):
             said = "is not " + wanted(said[4:])
         words = FAULTS.get(said, said)
         if said == "unknown":
-            fields = FIELDS if path.startswith("accounts[") else PHONE_FIELDS
-            near = difflib.get_close_matches(path.split(".")[-1], fields, 1)
+            thing = {"accounts": Account, "networks": Network}
+            thing = thing.get(path.partition("[")[0], Settings)
+            near = difflib.get_close_matches(path.split(".")[-1], thing.fields, 1)
             words += "; %s is one" % near[0] if near else ""
         out.append("%s: %s" % (path, words))
     return out

@@ -30,7 +30,7 @@ _ALIAS = const(18)  # an alias for `alias`, of which the message says nothing: a
 # as in the message: A "192.168.10.13", SRV (priority, weight, port, target), NAPTR (order,
 # preference, flags, service, regexp, replacement), see wire.value. Targets have the message's
 # case. alias: the name that the last alias leads to, in lower case; None without aliases.
-Answer = namedtuple("Answer", ("status", "ttl", "expires", "records", "alias"))
+Answer = namedtuple("Answer", ["status", "ttl", "expires", "records", "alias"])
 
 _NO_RESPONSE = const(-10)  # not a response to a query: QR is 0, or the opcode is not
 _NO_QUESTION = const(-11)  # a response to another question

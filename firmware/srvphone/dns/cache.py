@@ -64,10 +64,12 @@ class Cache:
         self.put(question, last)
         return last
 
-    def purge(self, now):
-        """Forget what ended some minutes ago; call it once in 6 days at least."""
+    def purge(self, now, failures=False):
+        """Forget what ended some minutes ago; call it once in 6 days at least. With `failures`,
+        those too: there is another network."""
         for question in list(self.answers):
-            if diff(now, self.answers[question].expires) >= _KEEP_MS:
+            answer = self.answers[question]
+            if diff(now, answer.expires) >= _KEEP_MS or failures and answer.records is None:
                 self._drop(question)
 
     def _drop(self, question):

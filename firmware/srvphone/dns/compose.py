@@ -15,25 +15,7 @@ longest suffix written before, in the same case. SRV and NAPTR data are never co
 whatever `wire.check` would refuse.
 """
 
-from micropython import const
-
 from . import wire
-
-_A = const(1)
-_TXT = const(16)
-_ADDITIONAL = const(10)  # where that section's count is
-_TC = const(2)  # in the third byte
-_REACH = const(0x4000)  # what 14 bits of a pointer can point to
-
-# The data of a type, field by field, see `_fields`; types that are not here are bytes.
-_SHAPES = {
-    2: "N",  # NS
-    5: "N",  # CNAME
-    6: "NN44444",  # SOA
-    12: "N",  # PTR
-    33: "222n",  # SRV
-    35: "22sssn",  # NAPTR
-}
 
 
 def message(ident, flags, question, *sections, limit=0):
@@ -59,15 +41,21 @@ def message(ident, flags, question, *sections, limit=0):
             out += b"\0\0"
             kind = record[1]
             data = record[4]
-            shape = _SHAPES.get(kind, "")
+            shape = {  # of a type's data, see `_fields`; other types are bytes
+                2: "N",  # NS
+                5: "N",  # CNAME
+                6: "NN44444",  # SOA
+                12: "N",  # PTR
+                33: "222n",  # SRV
+                35: "22sssn",  # NAPTR
+            }.get(kind, "")
             if shape == "N":
                 data = (data,)
-            elif kind == _TXT:
+            elif kind == 16:  # TXT
                 shape = "s" * len(data)
-            elif kind == _A and isinstance(data, str):
-                data = list(map(int, data.split(".")))
-                shape = "1" * len(data)
             elif not shape:
+                if isinstance(data, str):  # an A record
+                    data = bytes(map(int, data.split(".")))
                 out += data
             _fields(out, shape, data, seen)
             size = len(out) - start - 2
@@ -76,8 +64,8 @@ def message(ident, flags, question, *sections, limit=0):
             if limit and len(out) > limit:
                 limit = 1  # nothing more
                 out = out[:end]
-                if at < _ADDITIONAL:
-                    out[2] |= _TC
+                if at < 10:  # not of the additional section
+                    out[2] |= 2  # TC
             else:
                 count += 1
                 out[at] = count >> 8
@@ -98,28 +86,25 @@ def _fields(out, shape, fields, seen):
             _fields(out, "1", (len(field),), seen)
             out += field
         else:
-            size = int(form) * 8
-            if field >> size:  # also if it is below 0
+            size = int(form)
+            if field >> size * 8:  # also if it is below 0
                 raise ValueError(field)
-            while size:
-                size -= 8
-                out.append(field >> size & 255)
+            out += field.to_bytes(size, "big")
 
 
 def _name(out, name, seen):
     """Appends a name; `seen`: offsets of names that it may end in, and adds to."""
     if isinstance(name, str):
         name = wire.name(name)
-    i = 0
-    while i < len(name) and 0 < name[i] < 64:
-        rest = name[i:]
-        if rest in seen:
-            _fields(out, "2", (seen[rest] | 0xC000,), seen)
+    while name and 0 < name[0] < 64:
+        if name in seen:
+            _fields(out, "2", (seen[name] | 0xC000,), seen)
             return
-        if len(out) < _REACH:
-            seen[rest] = len(out)
-        i += 1 + name[i]
-        out += rest[: 1 + rest[0]]
-    if name[i:] != b"\0":
+        if len(out) < 0x4000:  # what 14 bits of a pointer can point to
+            seen[name] = len(out)
+        size = name[0] + 1
+        out += name[:size]
+        name = name[size:]
+    if name != b"\0":
         raise ValueError(name)
-    out.append(0)
+    out += name

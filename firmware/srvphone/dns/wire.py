@@ -236,14 +236,13 @@ def value(msg, p, stop):
     if x == _A and stop == p + 4:
         return "%d.%d.%d.%d" % tuple(msg[p:stop])
     if x == _NAPTR:
-        x = list(unpack_from("!HH", msg, p))
+        x = unpack_from("!HH", msg, p)
         p += 4
         while len(x) < 5:
             stop = p + 1 + msg[p]
-            x.append(msg[p + 1 : stop])
+            x += (msg[p + 1 : stop],)
             p = stop
-        x.append(expand(msg, p))
-        return tuple(x)
+        return x + (expand(msg, p),)
     return expand(msg, p) if x in _HOSTS else msg[p:stop]
 
 
@@ -270,7 +269,9 @@ def name(text):
     if text == ".":
         return b"\0"
     out = b""
-    for label in (text[:-1] if text.endswith(".") else text).encode().split(b"."):
+    if text.endswith("."):
+        text = text[:-1]
+    for label in text.encode().split(b"."):
         for c in label:
             if c < 33 or c > 126 or c == 92:
                 raise ValueError
@@ -289,7 +290,7 @@ def text(name):
     for c in name:
         if left:
             left -= 1
-            out += ("%c" if 32 < c < 127 and c != 46 and c != 92 else "\\%03d") % c
+            out += ("%c" if 32 < c < 127 and c not in b".\\" else "\\%03d") % c
         else:
             left = c
             if c and out:

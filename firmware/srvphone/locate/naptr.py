@@ -6,12 +6,7 @@
 A record is (order, preference, flags, service, regexp, replacement): numbers, bytes, a name.
 """
 
-from micropython import const
-
 from ..dns import wire
-
-_REGEXPS = const(4)  # more are not looked at in one answer: each may take 2,000 steps
-_NONE = const(b"\x00")  # the root as replacement says that there is none
 
 
 def usable(records, services, subject, report):
@@ -23,7 +18,7 @@ def usable(records, services, subject, report):
     each record that is skipped. A later entry is for the case that the name before does not exist.
     """
     found = []
-    left = _REGEXPS
+    left = 4  # more regexps are not looked at in one answer: each may take 2,000 steps
     for order, preference, flags, service, regexp, name in sorted(records):
         if found and order > found[0][0]:
             break
@@ -35,7 +30,7 @@ def usable(records, services, subject, report):
             fault = "not a SIP flag"
         elif regexp:
             left -= 1
-            if name != _NONE:
+            if name != b"\0":  # the root as replacement says that there is none
                 fault = "regexp and replacement"
             elif left < 0:
                 fault = "too many regexps"
@@ -47,7 +42,7 @@ def usable(records, services, subject, report):
                     name = wire.name(str(apply(regexp, subject.encode()), "utf-8"))
                 except (ValueError, IndexError):  # from apply; no UTF-8; (WireError) no name
                     pass
-        if name == _NONE:
+        if name == b"\0":
             fault = fault or "no name"
         if fault:
             what = repr((flags + b" " + service)[:20])[2:-1]  # nothing unprintable in the trace

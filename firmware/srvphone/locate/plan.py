@@ -19,7 +19,7 @@ from ..clock import diff, later
 from ..dns import wire
 from . import naptr, srv
 
-Target = namedtuple("Target", ("address", "host"))
+Target = namedtuple("Target", ["address", "host"])
 
 _PORT = const(5060)
 _TARGETS = const(16)
@@ -55,7 +55,7 @@ class Location:
     lookup = None  # the flow of the look-up
     route: "bytes | None" = None  # the Route header's value, if it is a proxy (G1)
 
-    def __init__(self, desk, resolver, account, label, server, configured=False):
+    def __init__(self, desk, resolver, account, label, server, configured):
         self.desk = desk
         self.resolver = resolver
         self.account = account
@@ -199,14 +199,15 @@ class Location:
         """G3: every address of `name` is a target."""
         records = (yield from self._ask(plan, name + _A)).records
         host = wire.text(name)
-        self._add(plan, records or (), port, host)
+        ips = records or []
         old = self.plan
         if records is None and old:  # DNS does not say: those of the old plan
             for target in old.targets:
                 if target.host == host:
-                    self._add(plan, target.address[:1], port, host)
+                    ips.append(target.address[0])
                     plan.expires = old.expires
                     plan.stale = True
+        self._add(plan, ips, port, host)
         return records
 
     def _add(self, plan, ips, port, host):

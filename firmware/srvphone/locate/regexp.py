@@ -15,16 +15,9 @@ those of the earlier alternative, then of fewer repetitions of what comes later;
 The pattern is read from left to right with all the ways that it may have led: a dict from a place
 in the subject to what the groups matched on the way there. A group is read by a recursion, and
 anew for each repetition. Bounds: a field of 256 bytes, 10 groups (so the recursion is no deeper),
-_STEPS steps (one for each part of the pattern that is read, one for each place where it is tried),
+2,000 steps (one for each part of the pattern that is read, one for each place where it is tried),
 a result of 255 bytes.
 """
-
-from micropython import const
-
-_FIELD = const(256)
-_GROUPS = const(10)
-_STEPS = const(2000)
-_RESULT = const(255)
 
 
 def apply(field, subject):
@@ -33,14 +26,14 @@ def apply(field, subject):
     ValueError, IndexError: there is no match, the field is malformed or outside the subset, or a
     bound is met.
     """
-    if len(field) > _FIELD or field[0] in b"0123456789\\i" or field[0] == field[1]:
+    if len(field) > 256 or field[0] in b"0123456789\\i" or field[0] == field[1]:
         raise ValueError
     pattern = field
     text = subject
     if field[-1] == 105:  # the flag i: without a flag, a delimiter comes last
         pattern = field.lower()
         text = subject.lower()
-    notes = [-_STEPS]  # minus the steps that are left; where the pattern and each group begins
+    notes = [-2000]  # minus the steps that are left; where the pattern and each group begins
     for start in range(len(text) + 1):
         i, ways = _read(pattern, 1, text, {start: None}, notes)
         if ways:
@@ -66,7 +59,7 @@ def apply(field, subject):
                 continue
         out += field[i - 1 : i]
     out += subject[end:]
-    if field[i + 1 :] not in (b"", b"i") or len(out) > _RESULT:
+    if field[i + 1 :] not in (b"", b"i") or len(out) > 255:
         raise ValueError
     return out
 
@@ -98,7 +91,7 @@ def _read(field, i, subject, ways, notes):
                 return i, found
             now = new = ways
             continue
-        if notes[0] > 0 or len(notes) > _GROUPS + 2 or c in b"*+?{":
+        if notes[0] > 0 or len(notes) > 12 or c in b"*+?{":
             raise ValueError
         after = {}
         if c == 40:  # (

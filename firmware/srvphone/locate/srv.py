@@ -1,10 +1,14 @@
 """The order in which SRV records are tried (RFC 2782, rule G8).
 
-    order(records, RFC2782, desk.below)    # -> a new list of the same tuples
+    order(records, "rfc2782", desk.below)    # -> a new list of the same tuples
 
 A record is (priority, weight, port, target) with numbers from 0 to 65535. Time grows with the
 square of the number of records; up to 16,000 the sums stay small integers of a 32-bit board.
-The exact chances of every order are in `srvphone_host.chances`.
+The exact chances of every order are in `srvphone_host.chances`. The policies:
+
+    rfc2782         as the RFC says: draw from 0 to the sum, so small weights come off unequally
+    proportional    weight / sum exactly
+    highest-first   what some phones do: no draw at all; equals in the order of the answer
 
 RFC 2782 leaves open how records are arranged before a draw from 0 to the sum. Arranged at random
 within the zero weights, which come first, and within the others, a draw of 0 takes the first: any
@@ -12,20 +16,21 @@ of the zeros, if there are any, else any record, each as likely. Another draw ta
 the chance weight / sum, however they are arranged. So nothing needs to be arranged here.
 """
 
-RFC2782 = "rfc2782"  # as the RFC says: draw from 0 to the sum, so small weights come off unequally
-PROPORTIONAL = "proportional"  # weight / sum exactly
-HIGHEST = "highest-first"  # what some phones do: no draw at all; equals in the order of the answer
-
 
 def order(records, policy, below):
     """The list `records` in trying order: ascending priority, inside one priority by `policy`.
 
     below(n): a uniform draw from 0 to n - 1; not called where there is no choice.
     """
-    records = records.copy()
-    if policy == HIGHEST:
-        _highest(records)
+    if policy == "highest-first":
+        rows = []
+        for one in records:  # MicroPython's sort is not stable: equals go by their place
+            rows.append((one[0], -one[1], len(rows), one))
+        records = []
+        for row in sorted(rows):
+            records.append(row[3])
         return records
+    records = records.copy()
     records.sort()  # by priority, then weight: the zeros of a priority come first
     left = len(records)  # each is taken out once and put at the end
     end = 0  # records[:end] are what is left of one priority, `total` is the sum of their weights
@@ -37,7 +42,7 @@ def order(records, policy, below):
                 end += 1
         i = 0
         if end > 1:
-            draw = below(total + 1) if policy != PROPORTIONAL else total and below(total) + 1
+            draw = below(total + 1) if policy != "proportional" else total and below(total) + 1
             i = end
             while draw > 0:  # the running sum from the greatest weight on, which is soon enough
                 i -= 1
@@ -52,16 +57,3 @@ def order(records, policy, below):
         total -= draw[1]
         records.append(draw)
     return records
-
-
-def _highest(records):
-    # Insertion sort, since MicroPython's list.sort is not stable
-    for i in range(1, len(records)):
-        new = records.pop(i)
-        while i and (
-            records[i - 1][0] > new[0]
-            or records[i - 1][0] == new[0]
-            and records[i - 1][1] < new[1]
-        ):
-            i -= 1
-        records.insert(i, new)

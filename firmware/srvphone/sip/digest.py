@@ -116,8 +116,7 @@ def challenge(values, secret=b""):
         c = Challenge()
         c.values = fields
         c.stale = fields.get(b"stale", b"").lower() == b"true"
-        name = fields.setdefault(b"algorithm", b"MD5")
-        name, c.sess, more = name.upper().partition(b"-SESS")
+        name, c.sess, more = fields.setdefault(b"algorithm", b"MD5").upper().partition(b"-SESS")
         c.sha = name == b"SHA-256"
         qop = fields.get(b"qop", b"").lower()
         c.qop = b"auth" in split(qop)

@@ -1,6 +1,6 @@
 """SIP messages: read one datagram (RFC 3261 7, 18.3, 20, 25.1).
 
-    m = message.read(data)  # BadMessage if it is none
+    m = message.read(data)  # ValueError if it is none
     if m.status == 401 and message.param(m.get(b"via"), b"branch") == branch: ...
 
 Everything is bytes. A header is found by its long name in lower case, also where it stands in
@@ -15,11 +15,6 @@ Limits: 1,472 bytes, 64 header lines, numbers up to what the caller states.
 """
 
 from micropython import const
-
-# The peer's fault: what came is no SIP message, or one that can't be trusted. RFC 3261 would have
-# a 400 for some of such requests. They are dropped instead: what makes them bad is mostly what the
-# answer and its way would have to be made from. (It is what index() and unpacking raise, too.)
-BadMessage = ValueError
 
 _SIZE = const(1472)  # bytes: what one Ethernet frame carries, and what the socket is asked for
 _LINES = const(64)  # header lines
@@ -63,7 +58,7 @@ class Message:
             end = data.index(b"\n", p) + 1
             # To some readers a lone CR ends a line: it must not pass through us into an answer.
             if data.find(b"\r", p, end - 2) >= 0:
-                raise BadMessage
+                raise ValueError
             if p and data[p] not in b" \t":  # else the line before goes on
                 at.append(p)
             if data[p] in b"\r\n":
@@ -74,7 +69,7 @@ class Message:
                 n += _value(data, p, name) > 0
             # RFC 4475 3.3.8: one that stands there twice could be read in two ways.
             if not n or n > 1 and name != b"via":
-                raise BadMessage
+                raise ValueError
         text, self.about = self.lines(b"cseq")[0].split()
         self.cseq = number(text, 0x7FFFFFFF)  # RFC 3261 8.1.1.5
         # RFC 3261 18.3: without a length the body goes to the end of the datagram; what is more
@@ -93,7 +88,7 @@ class Message:
             self.version = text == b"SIP/2.0"
             bad = text[:4] != b"SIP/" or self.method != self.about
         if bad or self.cseq < 0 or size < 0 or len(data) > _SIZE or len(at) > _LINES + 1:
-            raise BadMessage
+            raise ValueError
 
     def lines(self, name):
         """The value of every header line `name`, unfolded; commas are not looked at."""
@@ -119,7 +114,10 @@ class Message:
         return b""
 
 
-# read(data): the Message in a datagram. Raises BadMessage.
+# read(data): the Message in a datagram. ValueError (index() and unpacking raise it, too) is the
+# peer's fault: what came is no SIP message, or one that can't be trusted. RFC 3261 would have a
+# 400 for some of such requests. They are dropped instead: what makes them bad is mostly what the
+# answer and its way would have to be made from.
 read = Message
 
 

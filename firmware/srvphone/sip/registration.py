@@ -58,13 +58,15 @@ class Own:
         self.port = port
         self.address = b"%s:%d" % (host or b"srvphone.invalid", port)
 
+    move = __init__
+
     def learn(self, response):
         """Take the address that a server saw us come from (RFC 3581), if ours is unknown."""
         via = response.get(b"via")
         host = param(via, b"received") or b""
         if not self.host and host.count(b".") == 3 and host.replace(b".", b"").isdigit():
             port = number(param(via, b"rport") or b"", 65535)
-            Own.__init__(self, host, port if port > 0 else self.port)
+            self.move(host, port if port > 0 else self.port)
 
 
 class Registration:
@@ -78,6 +80,7 @@ class Registration:
     since: "int"
     failback = None  # the time of the next try to return (G21)
     cseq = 0  # of the newest REGISTER
+    gone: "bytes" = None  # the own address in the binding at `current`, if it is ours no more (W6)
 
     def __init__(self, desk, transactions, own, account, label, server, wheres):
         self.desk = desk
@@ -154,10 +157,11 @@ class Registration:
             self.left_ms = ms or _FOR_EVER_MS
             where.note(ms or "for ever", "G22", "waits")
 
-    def _attempt(self, where, target, expires_s):
+    def _attempt(self, where, target, expires_s, contact=b""):
         """REGISTER at one target, with what it asks for (401, 423), until the outcome is clear.
 
-        expires_s 0 removes the binding, _ALL all of the user's.
+        expires_s 0 removes the binding (of another address than ours: `contact`), _ALL all of the
+        user's.
         """
         account = self.account
         own = self.own
@@ -171,8 +175,8 @@ class Registration:
             more = b"Contact: *\r\nExpires: 0\r\n"
             if expires_s != _ALL:
                 more = b"Expires: %d\r\n" % expires_s
-                if own.host:
-                    more += b"Contact: <%s>\r\n" % self._uri(own.address)
+                if contact or own.host:
+                    more += b"Contact: <%s>\r\n" % self._uri(contact or own.address)
             wanted = nonces.get(address)
             if wanted:
                 used += 1
@@ -293,8 +297,10 @@ class Registration:
         """The flow of a registration's life."""
         desk = self.desk
         account = self.account
-        self.left_ms = desk.below(jitter_s * 1000 + 1)
+        if self.state == _OFF:
+            self.left_ms = desk.below(jitter_s * 1000 + 1)
         self.since = desk.now
+        self.failback = None
         while True:
             asked = None  # the OPTIONS that waits for its answer (G26)
             lost = 0
@@ -344,7 +350,15 @@ class Registration:
                             # A server that shares its bindings has lost the new one, too.
                             if (yield from self._attempt(*old, 0)) == _REGISTERED:
                                 break
+            if self.gone:
+                yield from self._attempt(self.where, self.current, 0, self.gone)
+                self.gone = None
             yield from self._cycle()
+
+    def rest(self):
+        """The network has gone, or is another; a rejection stands (W3, W6)."""
+        if self.state != _REJECTED:
+            self.state = _OFF
 
     def stop(self):
         """The phone ends: un-REGISTER if the settings say so."""
@@ -357,13 +371,23 @@ class Registration:
     def status(self):
         """The state in words and numbers, as a dict that JSON can carry.
 
-        left_s: until the next cycle, when it last looked.
+        place: of the current target in the plan, 0 if it is the first. left_s: until the next
+        cycle, when it last looked.
         """
+        current = ""
+        place = 0
+        if self.state == _REGISTERED:
+            current = "%s:%d" % self.current.address
+            for target in self.plan.targets:
+                if target.address == self.current.address:
+                    break
+                place += 1
         return {
             "account": self.label,
             "server": self.server,
             "state": self.state,
-            "current": "%s:%d" % self.current.address if self.state == _REGISTERED else "",
+            "current": current,
+            "place": place,
             "left_s": self.left_ms // 1000,
         }
 

@@ -34,7 +34,7 @@ class Transaction:
     state = None  # while it waits for a final response; then how it ended
     response = None  # the final one
     provisional = False  # has there been one?
-    wait_ms = 0  # from the last send to the next
+    wait_ms: "int"  # from the next send to the one after it
     about = None  # the owner's own
     flow: "object"  # the desk's Flow that is told of the end
     address: "tuple"
@@ -75,7 +75,8 @@ class Transactions:
         tr.data = data
         tr.count = sends
         tr.deadline = desk.now
-        tr.end = later(desk.now, 64 * self.settings.sip_t1_ms)
+        tr.wait_ms = ms = self.settings.sip_t1_ms
+        tr.end = later(desk.now, 64 * ms)
         table.append(tr)
         self.wake()
         return tr
@@ -89,16 +90,15 @@ class Transactions:
                     self.table.remove(tr)
                 elif tr.count > 0 and diff(now, tr.end) < 0:
                     tr.count -= 1
-                    ms = min(tr.wait_ms * 2, self.settings.sip_t2_ms)
-                    self._wait(tr, ms or self.settings.sip_t1_ms)
+                    self._wait(tr)
+                    tr.wait_ms = min(tr.wait_ms * 2, self.settings.sip_t2_ms)
                     self.desk.send(_SIP, tr.data, tr.address)
                 else:
                     self.finish(tr, _TIMEOUT if tr.provisional else _SILENT)
 
-    def _wait(self, tr, ms):
+    def _wait(self, tr):
         now = self.desk.now
-        tr.wait_ms = ms
-        tr.deadline = later(now, min(ms, diff(tr.end, now)))
+        tr.deadline = later(now, min(tr.wait_ms, diff(tr.end, now)))
 
     def finish(self, tr, state):
         """The transaction ends, and its flow is told; its answers stay known."""
@@ -118,7 +118,8 @@ class Transactions:
                 elif not tr.state:  # G15: it stays where it is, sent every T2 until 64*T1
                     tr.provisional = True
                     tr.count = 64
-                    self._wait(tr, self.settings.sip_t2_ms)
+                    tr.wait_ms = self.settings.sip_t2_ms
+                    self._wait(tr)
                 return True
         return False
 

@@ -1,0 +1,5 @@
+"""Freezes the phone into MicroPython for this board: `make firmware-manifest` says how."""
+
+include("$(PORT_DIR)/boards/W5500_EVB_PICO/manifest.py")
+include("../../firmware/manifest.py")
+module("board.py", opt=3)
