@@ -208,8 +208,9 @@ def test_w6_wifi_is_brought_up_by_name_country_and_without_power_save():
         ("config", {"pm": 16}),
         ("WDT", 8300),
     ]
-    assert Bench("esp32").took()[:3] == [
+    assert Bench("esp32").took()[:4] == [
         ("active", True),
+        ("disconnect",),
         ("config", {"pm": 16}),
         ("config", {"reconnects": 0}),
     ]

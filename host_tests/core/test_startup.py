@@ -361,6 +361,19 @@ def test_w6_interface_that_is_up_already_as_after_a_soft_reset():
         assert scene.is_registered() and not scene.bitten()
 
 
+def test_w6_interface_that_joins_already_as_boot_py_left_it():
+    for name in RADIO:
+        scene = on(name)
+        scene.home.on = False
+        scene.run(10 * S)
+        scene.home.on = True
+        nic = scene.ether.nic
+        nic.disconnect()
+        nic.connect(SSID, PASSWORD)
+        scene.start(soft=True)
+        assert scene.registered(15 * S), scene.sim.lines
+
+
 def test_w6_a_network_without_a_password():
     for name in RADIO:
         scene = BoardScene(name)

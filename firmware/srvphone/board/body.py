@@ -115,12 +115,14 @@ class Body:
         self.nic = nic
         nic.active(True)
         if kind == "WLAN":
+            if settings.networks:  # else boot.py has to join one
+                self.link = Link(settings.networks, self.note)
+                if self.esp32:
+                    nic.disconnect()  # while it joins one it can't be set up
             # A radio that saves power sleeps through what a server sends.
             nic.config(pm=network.WLAN.PM_NONE)
             if self.esp32:
                 nic.config(reconnects=0)  # else it tries for ever and tells nothing
-            if settings.networks:  # else boot.py may have joined one
-                self.link = Link(settings.networks, self.note)
 
     # The loop.
 
