@@ -494,6 +494,14 @@ def test_an_old_micropython_is_refused(scripted, srvphone):
     assert line.fs.listdir() == [] and line.resets == 1  # what runs there runs again
 
 
+def test_a_micropython_of_other_mpy_files_is_refused(scripted, srvphone):
+    line = scripted(version=(2, 0, 0), mpy=4 << 10 | 7)
+    code, _, err = srvphone(*FLASH)
+    assert code == 2
+    assert "loads .mpy files of version 7" in err and "makes version 6" in err
+    assert line.fs.listdir("/") == []
+
+
 def test_what_is_not_micropython_is_refused(scripted, srvphone):
     scripted(name="circuitpython", version=(9, 2, 0))
     code, _, err = srvphone(*FLASH)

