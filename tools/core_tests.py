@@ -52,7 +52,7 @@ def command(on, script, arguments, paths):
         if not (ROOT / "tools/wasm/node_modules").exists():
             raise Missing("there is no MicroPython for wasm32 here; `make setup`, with npm")
         return [tool("node"), "tools/wasm/run.mjs", ".", paths, script, *arguments], None
-    start = [os.environ.get("MICROPYTHON") or tool("micropython"), "-X", "heapsize=4M"]
+    start = [os.environ.get("MICROPYTHON") or tool("micropython"), "-X", "heapsize=8M"]
     return [*start, script, *arguments], {**os.environ, "MICROPYPATH": paths}
 
 
