@@ -3,10 +3,11 @@
     python tools/size.py [--json]   the table; exit code 1 if the firmware is above its bound
     python tools/size.py --mpy      only compile it, into build/mpy/firmware
 
-Modules are those that a Pico W is sent, compiled as they are for it. The heap is that of
-MicroPython wasm32, whose objects have the size of a board's; what is in use is counted after
-garbage collection. The figures of the whole phone, with all that a board loads, are those of
-`srvphone board-test`: a heap of a fixed size, a ballast that leaves so much of it free.
+Modules are those that a Pico W is sent, compiled as they are for it, and the encoder, which is for
+other programs. The heap is that of MicroPython wasm32, whose objects have the size of a board's;
+what is in use is counted after garbage collection. The figures of the whole phone, with all that a
+board loads, are those of `srvphone board-test`: a heap of a fixed size, a ballast that leaves so
+much of it free.
 """
 
 import argparse

@@ -47,7 +47,10 @@ MEANINGS = {
     "networks": ("The wireless networks that the board knows, tried in turn (W6)", ""),
     "ssid": ("The network's name. Each network needs it", ""),
     "password": ("Its password; empty: an open network. Never shown", ""),
-    "hostname": ("The name that the board gives itself in the network; empty: srvphone", ""),
+    "hostname": (
+        "The name that the board gives itself in the network; empty: MicroPython's own",
+        "",
+    ),
     "country": ("The country's code, for the channels that are allowed there", ""),
     "dns_servers": (
         "Whom to ask, in turn (G13a), at port 53 if none is given; empty: whom the network names",

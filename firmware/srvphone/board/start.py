@@ -44,8 +44,9 @@ def main(path="srvphone.json", load=__import__):
     print("srvphone", VERSION, "on", board.NAME if board else sys.platform)
     try:
         machine = load("machine")
-        machine.reset  # noqa: B018
-    except (ImportError, AttributeError):  # a computer
+    except ImportError:
+        machine = None
+    if not hasattr(machine, "reset"):  # a computer
         return _phone(path, board, load, None)
     from .crash import guard
 

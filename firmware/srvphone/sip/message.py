@@ -9,7 +9,9 @@ compact form. A message keeps where its lines begin, and copies only what is ask
 Read strictly is what decides whom a message concerns and where it ends: the start line, the
 empty line, Content-Length, a Via, one From, To, Call-ID and CSeq. The rest is read as leniently
 as RFC 4475 wishes: any order and case, folded lines, bare LF, white space around colons, lines
-that are no header (passed over). Percent escapes stay as they are.
+that are no header (passed over). Percent escapes stay as they are. RFC 3261 would have a 400 for
+some of what is refused here. It is dropped instead: what makes it bad is mostly what the answer
+and its way would have to be made from.
 
 Limits: 1,472 bytes, 64 header lines, numbers up to what the caller states.
 """
