@@ -2,8 +2,14 @@
 
 import json
 import sys
+from binascii import unhexlify
 
 import micropython
+
+CPYTHON = sys.implementation.name == "cpython"  # which is so fast that it gets more cases
+STARTS = (0, 2**29 - 500, 2**30 - 500)  # of the clock, where time matters: it wraps at 2**30
+DAY_MS = 86400000
+SIP, DNS, TCP = 0, 1, 2  # channels
 
 
 def raises(exc, f, *args):
@@ -15,15 +21,29 @@ def raises(exc, f, *args):
     raise AssertionError("%s not raised" % exc.__name__)
 
 
-def vector(name):
-    """The JSON file `name` of host_tests/vectors, wherever the tests were started."""
+def vector_text(name):
+    """The text of the file `name` of host_tests/vectors, wherever the tests were started."""
     for base in sys.path:
         try:
             with open(base + "/../vectors/" + name) as f:
-                return json.load(f)
+                return f.read()
         except OSError:
             pass
     raise OSError("no vector file " + name)
+
+
+def vector(name):
+    """What the JSON file `name` of host_tests/vectors holds."""
+    return json.loads(vector_text(name))
+
+
+def dns_messages(name):
+    """The DNS messages of a vector file: dicts, with the bytes of each as "data" besides."""
+    file = vector(name)
+    cases = file["messages"] if "messages" in file else file["vectors"]
+    for case in cases:
+        case["data"] = unhexlify(case["hex"])
+    return cases
 
 
 class Seeded:

@@ -9,6 +9,7 @@ where = looker.location("example.org", dns_mode="SRV")
 asked = looker.plan(where)       # its value is the Plan
 """
 
+from cases import DNS, SIP
 from sim import Sim
 from sim.dns import NUMBERS
 from srvphone.account import Account, Settings
@@ -18,9 +19,6 @@ from srvphone.dns import wire
 from srvphone.dns.resolver import Resolver
 from srvphone.locate.plan import Location
 from srvphone.trace import Trace
-
-SIP, DNS = 0, 1  # channels
-STARTS = (0, 2**29 - 500, 2**30 - 500)  # of the clock, where time matters
 
 ONE = "192.0.2.53"
 TWO = "192.0.2.54"

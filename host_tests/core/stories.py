@@ -8,8 +8,6 @@ UNTIL_SILENT = "Saved one until no responses"
 UNTIL_FAILBACK = "Saved one until failback timeout"
 MODES = (DEFAULT, UNTIL_TTL, UNTIL_SILENT, UNTIL_FAILBACK)
 
-TICKS = (0, 2**29 - 500, 2**30 - 500)
-
 LETTERS = {PRIMARY: "P", BACKUP: "B"}
 USER = "2002"
 

@@ -2,10 +2,9 @@
 
 import gc
 import sys
-from binascii import unhexlify as unhex
 
 import dnsnumbers
-from cases import raises, vector
+from cases import dns_messages, raises
 from dnsnumbers import (
     ALIAS,
     CH,
@@ -70,9 +69,9 @@ def chain(n):
 
 
 def guide(frame):
-    for message in vector("guide_dns.json")["messages"]:
+    for message in dns_messages("guide_dns.json"):
         if message["frame"] == frame:
-            return unhex(message["hex"])
+            return message["data"]
 
 
 def test_g4_the_guides_srv_answer():
@@ -287,8 +286,8 @@ def test_w1_a_query_or_another_opcode():
 
 def test_w1_a_malformed_response_has_the_code_of_the_check():
     q = b"\1a\0\0\1\0\1"  # what rfc9267.json asks
-    for case in vector("rfc9267.json")["vectors"]:
-        msg = unhex(case["hex"])
+    for case in dns_messages("rfc9267.json"):
+        msg = case["data"]
         code = getattr(dnsnumbers, case["code"])
         for asked in (q, question("h.example")):
             got = answer.read(msg, asked, 0)

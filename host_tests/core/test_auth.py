@@ -102,19 +102,6 @@ def test_g17_one_nonce_for_each_request():
         blameless(scene.primary)
 
 
-def spoil_once(sim, text, replacement):
-    """The next response has `text` replaced."""
-    host = sim.hosts[0]
-    receive = host.receive
-
-    def changed(frame):
-        host.receive = receive
-        frame.data = frame.data.replace(text, replacement)
-        return receive(frame)
-
-    host.receive = changed
-
-
 def test_g17_nonces_are_bounded():
     scene = registered()
     registration = scene.phone.registrations[0]

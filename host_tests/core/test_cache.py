@@ -1,5 +1,6 @@
 """What DNS answered, until its TTL (G13); denials (RFC 2308), failures (RFC 9520)."""
 
+from cases import DAY_MS, STARTS
 from dnsnumbers import FOUND, NODATA, NXDOMAIN
 from srvphone.clock import diff, later
 from srvphone.dns.answer import Answer
@@ -8,8 +9,6 @@ from srvphone.dns.cache import Cache
 A = b"\x00\x01\x00\x01"
 SRV = b"\x00\x21\x00\x01"
 NAME = b"\x04test\x00"
-STARTS = (0, 2**29 - 500, 2**30 - 500)
-DAY = 86400000
 
 
 def found(now, ttl, records=("192.0.2.1",), alias=None):
@@ -52,11 +51,11 @@ def test_g13_what_ended_is_forgotten_before_its_time_could_wrap():
         cache = Cache()
         cache.put(NAME + A, found(now, 86400))
         cache.put(NAME + SRV, found(now, 3))
-        cache.purge(later(now, DAY - 1))
+        cache.purge(later(now, DAY_MS - 1))
         assert list(cache.answers) == [NAME + A]
-        cache.purge(later(now, DAY + 299999))
+        cache.purge(later(now, DAY_MS + 299999))
         assert cache.answers
-        cache.purge(later(now, DAY + 300000))
+        cache.purge(later(now, DAY_MS + 300000))
         assert not cache.answers and cache.size == 0
 
 
@@ -141,7 +140,7 @@ def test_w9_bounded_in_bytes():
     for i in range(20):
         cache.put(b"\x02%02d\x00" % i + A, found(0, 100 + i, ["192.0.2.1"] * 10))
     assert cache.size <= 192 and 1 < len(cache.answers) < 6
-    cache.purge(later(0, DAY))
+    cache.purge(later(0, DAY_MS))
     assert cache.size == 0
     cache.put(NAME + A, found(0, 100, ["192.0.2.1"] * 100))
     assert not cache.answers and cache.size == 0  # one that is too large by itself

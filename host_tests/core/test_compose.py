@@ -1,8 +1,6 @@
 """dns/compose.py: the guide's responses byte for byte, all types, and what cannot be written."""
 
-from binascii import unhexlify as unhex
-
-from cases import raises, vector
+from cases import dns_messages, raises
 from dnsnumbers import (
     AA,
     CH,
@@ -54,8 +52,8 @@ def guide_records(question):
 
 
 def test_g12_the_guides_messages_byte_for_byte():
-    for case in vector("guide_dns.json")["messages"]:
-        msg = unhex(case["hex"])
+    for case in dns_messages("guide_dns.json"):
+        msg = case["data"]
         question = msg[12 : wire.skip(msg, 12) + 4]
         sections = ((), (), ())
         if case["direction"] == "response":

@@ -1,12 +1,9 @@
 """Flows, events and the out-tray."""
 
-from cases import Seeded
+from cases import DNS, SIP, STARTS, TCP, Seeded
 from srvphone.clock import later
 from srvphone.desk import NAMES, Desk
 from srvphone.trace import Trace
-
-SIP, DNS, TCP = 0, 1, 2
-STARTS = (0, 2**29 - 500, 2**30 - 500)
 
 
 def desk(listener=None):

@@ -1,5 +1,6 @@
 """What decides which target is next (G15, G18 to G21, G24), as pure functions."""
 
+from cases import STARTS
 from srvphone import failover
 from srvphone.account import Account
 from srvphone.clock import later
@@ -7,7 +8,6 @@ from srvphone.clock import later
 P = ("192.0.2.13", 5060)
 B = ("192.0.2.12", 5060)
 C = ("192.0.2.11", 5060)
-STARTS = (0, 2**29 - 500, 2**30 - 500)
 
 
 def rule_of(dns_mode, mode):

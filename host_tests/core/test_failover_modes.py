@@ -1,11 +1,11 @@
 """What may happen to the servers, told in every fail-over mode (G14 to G22a)."""
 
+from cases import STARTS
 from sim import guide
 from sim.guide import BACKUP, PRIMARY, registration
 from stories import (
     DEFAULT,
     MODES,
-    TICKS,
     UNTIL_FAILBACK,
     UNTIL_SILENT,
     UNTIL_TTL,
@@ -64,7 +64,7 @@ def refreshed(scene):
 
 def test_g14_primary_dies_three_sends_then_the_backup():
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = registered(mode, tick=tick)
             scene.primary.fails("silent")
             scene.sim.run_until(lambda s=scene: current(s) == "B", 100000)
@@ -111,7 +111,7 @@ def test_g18_acts_in_the_dns_modes_without_srv():
 
 
 def test_g19_saved_one_first_until_the_ttl_is_up():
-    for tick in TICKS:
+    for tick in STARTS:
         scene, _ = on_backup(UNTIL_TTL, 150, tick=tick)
         scene.primary.works()
         assert refreshed(scene) == "B"
@@ -137,7 +137,7 @@ def test_g19_a_primary_that_is_dead_when_the_ttl_is_up():
 
 
 def test_g20_saved_one_first_beyond_the_ttl():
-    for tick in TICKS:
+    for tick in STARTS:
         scene, _ = on_backup(UNTIL_SILENT, 3, tick=tick)
         scene.primary.works()
         asked = len(scene.sim.queries())
@@ -173,7 +173,7 @@ def test_g20_saved_one_is_over_only_when_it_is_silent():
 
 
 def test_g21_back_to_the_first_target_when_the_failback_timer_is_up():
-    for tick in TICKS:
+    for tick in STARTS:
         scene, since = on_backup(UNTIL_FAILBACK, 3, failback_timeout_s=100, tick=tick)
         sim = scene.sim
         scene.primary.works()
@@ -244,7 +244,7 @@ def test_g21_an_empty_plan_at_the_time_leaves_the_phone_where_it_is():
 
 def test_g22_all_die_then_the_wait_then_only_the_backup_returns():
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = registered(mode, tick=tick)
             sim = scene.sim
             scene.primary.fails("silent")
@@ -501,7 +501,7 @@ def test_g15_503_with_retry_after_closes_the_target_for_so_long():
 
 
 def test_g15_retry_after_counts_for_an_hour_at_most():
-    for tick in TICKS:
+    for tick in STARTS:
         for value in (7200, 99999999, 99999999999999999999):
             scene = registered(register_expiration_s=1000, tick=tick)
             scene.primary.fails(503, headers=["Retry-After: %d" % value], times=1)
@@ -608,7 +608,7 @@ def test_g15_401_at_the_primary_which_then_dies():
 
 def test_g18_closed_targets_are_passed_over_and_all_closed_waits_for_the_first():
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = registered(mode, tick=tick)
             sim = scene.sim
             scene.primary.fails(503, headers=["Retry-After: 9"], times=1)
@@ -649,7 +649,7 @@ def test_g18_one_closed_and_one_silent_is_the_whole_wait():
 
 def test_g16a_a_late_200_while_the_next_is_tried_ends_the_cycle():
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = registered(mode, tick=tick)
             scene.primary.fails("", delay_ms=4000)
             scene.backup.fails("silent")

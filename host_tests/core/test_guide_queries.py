@@ -3,12 +3,9 @@
 Figures 5 and 7: the phone is 192.168.10.11, the DNS server 192.168.10.10. IDs are random.
 """
 
-import sys
-from binascii import unhexlify
-
-from cases import vector
+from cases import STARTS, dns_messages, vector_text
 from dnsnumbers import T_A, T_NAPTR, T_SRV
-from lookups import STARTS, where_of
+from lookups import where_of
 from sim import guide
 from sim.dns import Zone
 from srvphone.clock import diff
@@ -24,10 +21,9 @@ LOOKUPS = (("SRV", "SRV lookup"), ("NAPTR/SRV", "NAPTR/SRV lookup"))
 
 
 def captured(figure, direction):
-    messages = vector("guide_dns.json")["messages"]
     return [
-        unhexlify(m["hex"])
-        for m in messages
+        m["data"]
+        for m in dns_messages("guide_dns.json")
         if (m["figure"], m["direction"]) == (figure, direction)
     ]
 
@@ -64,8 +60,8 @@ def test_g12_every_captured_query_is_produced_in_the_captured_order():
 
 
 def test_g12_the_lengths_are_those_of_the_frames():
-    for message in vector("guide_dns.json")["messages"]:
-        data = unhexlify(message["hex"])
+    for message in dns_messages("guide_dns.json"):
+        data = message["data"]
         assert len(data) == message["dns_bytes"] == message["captured_frame_bytes"] - 42
         if message["direction"] == "query":
             ident = data[0] << 8 | data[1]
@@ -136,22 +132,11 @@ def test_g12_edns0_and_0x20_are_settings_of_the_phone():
     assert len(where_of(scene.phone).plan.targets) == 2
 
 
-def zone_file():
-    """The zone of host_tests/vectors as text, wherever the tests were started."""
-    for base in sys.path:
-        try:
-            with open(base + "/../vectors/grandstream.com.zone") as f:
-                return f.read()
-        except OSError:
-            pass
-    raise OSError("no zone file")
-
-
 def test_g27_the_simulated_zone_is_that_of_figure_18():
     def records(text):
         return [(r.name, r.kind, r.ttl, r.fields) for r in Zone(text).records]
 
-    assert records(guide.ZONE) == records(zone_file())
+    assert records(guide.ZONE) == records(vector_text("grandstream.com.zone"))
     wanted = [
         ("test.grandstream.com", "NAPTR", 3),
         ("_sip._udp.test.grandstream.com", "SRV", 3),

@@ -1,9 +1,9 @@
 """The guide's Figure 4: frames 955 to 1015 of its capture, told by the phone."""
 
-from cases import vector
+from cases import STARTS, vector
 from sim import guide
 from sim.guide import PRIMARY
-from stories import MODES, TICKS, blameless, header
+from stories import MODES, blameless, header
 
 PHONE = "192.168.10.10"
 FRAMES = [frame for frame in vector("guide_registration.json")["frames"] if frame["frame"] >= 955]
@@ -33,7 +33,7 @@ def test_g14_the_time_line_of_figure_4():
     assert [frame["frame"] for frame in FRAMES] == [955, 970, 990, 1010, 1013, 1014, 1015]
     start = FRAMES[0]["t"]
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene, first = figure_4(mode, tick)
             frames = [f for f in scene.sim.frames if f.kind == "SIP" and f.t >= first.t]
             assert len(frames) == len(FRAMES)

@@ -1,7 +1,6 @@
 """Every byte from the network may be wrong: a storm of damaged datagrams, then calm (W1, W5)."""
 
-import sys
-
+from cases import CPYTHON
 from sim import guide
 from stories import MODES, current
 
@@ -13,7 +12,7 @@ SALT = (
 FAULTS = ("silent", 503, 401, 403, 423, "trying", "late", "garbage", "twice", 302, 500)
 DNS_FAULTS = ("SERVFAIL", "garbage", "truncated", "silent", "wrong ID", "twice", "REFUSED")
 METHODS = ("OPTIONS", "INVITE", "BYE", "CANCEL", "ACK", "INFO")
-SEEDS = 24 if sys.implementation.name == "cpython" else 4
+SEEDS = 24 if CPYTHON else 4
 
 
 def damaged(random, data):

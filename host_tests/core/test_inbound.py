@@ -1,7 +1,8 @@
 """Requests that come in, and malformed SIP (W5, W9)."""
 
+from cases import STARTS
 from sim.guide import PHONE, PRIMARY
-from stories import TICKS, blameless, current, header, param, registered, targets
+from stories import blameless, current, header, param, registered, targets
 
 HERE = (PHONE, 5060)
 REQUEST = (
@@ -31,7 +32,7 @@ def status(answers):
 
 
 def test_w5_what_each_method_is_answered():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered(tick=tick)
         for i, (method, expected) in enumerate(
             (
@@ -195,7 +196,7 @@ MALFORMED = (
 
 
 def test_w5_malformed_sip_harms_nothing():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered(tick=tick)
         for data in MALFORMED:
             for peer in (PRIMARY, "203.0.113.66"):

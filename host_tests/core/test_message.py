@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from cases import raises, vector
+from cases import CPYTHON, raises, vector
 from srvphone.sip import message
 
 VIA = b"Via: SIP/2.0/UDP 192.168.10.10:5060;branch=z9hG4bK77;rport=5060;received=192.168.10.10\r\n"
@@ -280,7 +280,7 @@ def test_unquote_keeps_escapes():
 
 
 def test_reading_a_401_takes_little_memory():
-    if sys.implementation.name != "micropython":
+    if CPYTHON:
         return
     gc.collect()
     gc.disable()

@@ -1,12 +1,10 @@
 """The network goes and returns, with the same address or another (W6); signs of life (W11)."""
 
-import sys
-
+from cases import CPYTHON, STARTS
 from sim import guide
 from sim.guide import DNS, PHONE
 from stories import (
     MODES,
-    TICKS,
     UNTIL_FAILBACK,
     UNTIL_SILENT,
     blameless,
@@ -20,7 +18,7 @@ from stories import (
 )
 from test_phone import failover_story
 
-EACH = 1 if sys.implementation.name == "cpython" else 9
+EACH = 1 if CPYTHON else 9
 SERVERS = [(DNS, 53)]
 OTHER = "192.168.10.77"
 
@@ -69,7 +67,7 @@ def test_w6_without_a_network_nothing_is_sent_and_nothing_waits():
 
 
 def test_w6_registered_within_5_s_of_the_return_however_long_it_was_gone():
-    for tick in TICKS:
+    for tick in STARTS:
         for gone_s in (1, 60, 3600, 86400, 20 * 86400):
             for mode in MODES:
                 scene = registered(mode, tick=tick)
@@ -181,7 +179,7 @@ def test_g15_a_server_that_closed_for_a_while_stays_closed():
 
 
 def test_g21_the_failback_timer_starts_anew_with_the_network():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered(UNTIL_FAILBACK, tick=tick, failback_timeout_s=600)
         sim = scene.sim
         scene.primary.fails("silent")
@@ -219,7 +217,7 @@ def test_w6_a_phone_that_ends_without_a_network_says_no_farewell():
 
 
 def test_w11_a_phone_lives_while_its_flows_do():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered(tick=tick)
         sim = scene.sim
         phone = scene.phone
@@ -234,7 +232,7 @@ def test_w11_a_phone_lives_while_its_flows_do():
 
 
 def test_w11_what_is_long_overdue_is_no_life():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered(tick=tick)
         due = scene.phone.deadline()
         for late_ms, lives in ((-60000, True), (2000, True), (4000, False), (600000, False)):

@@ -1,15 +1,14 @@
 """The phone as a whole: what it leaves behind, what it never shows, its bounds."""
 
-import sys
-
+from cases import CPYTHON, STARTS
 from sim import guide
 from sim.guide import PHONE
 from sim.net import NO_NETWORK
 from srvphone.trace import line, masked
-from stories import MODES, TICKS, UNTIL_FAILBACK, blameless, current, datagrams, registered, settle
+from stories import MODES, UNTIL_FAILBACK, blameless, current, datagrams, registered, settle
 
 PASSWORD = "s3cret-passw0rd"
-EACH = 1 if sys.implementation.name == "cpython" else 13  # every step, or each so many
+EACH = 1 if CPYTHON else 13  # every step, or each so many
 
 
 def full(record):
@@ -106,7 +105,7 @@ def settle_at(scene, where):
 
 def test_w6_deadlines_are_never_far_and_never_missed():
     """Woken late or without need, the phone does the same."""
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered("Saved one until no responses", tick=tick)
         sim = scene.sim
         for _ in range(50):
@@ -120,7 +119,7 @@ def test_w6_deadlines_are_never_far_and_never_missed():
 
 def test_w6_a_month_goes_by():
     """Ticks wrap every 12 days; housekeeping comes each 12 h."""
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registered("Saved one until DNS TTL", register_expiration_s=40000, tick=tick)
         scene.primary.maximum_s = 40000
         sim = scene.sim

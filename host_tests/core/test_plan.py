@@ -1,11 +1,11 @@
 """A server's name -> targets: what is asked for, in which order, for how long (G1 to G13a)."""
 
-from lookups import NET, ONE, STARTS, TWO, ZONE, network, where_of
+from cases import DAY_MS, STARTS
+from lookups import NET, ONE, TWO, ZONE, network, where_of
 from sim import guide
 from srvphone.clock import later
 
 MODES = ("A Record", "SRV", "NAPTR/SRV", "Use Configured IP")
-DAY_MS = 86400000
 TOP = "example.org"
 SRV = "_sip._udp.example.org"
 

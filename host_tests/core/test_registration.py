@@ -1,12 +1,12 @@
 """A registration from its first REGISTER to its last (G1, G7, G14 to G17, G22 to G26, W6)."""
 
+from cases import STARTS
 from sim import Sim, guide
 from sim.guide import BACKUP, PRIMARY, registration
 from sim.net import NO_HOST, NO_NETWORK
 from stories import (
     DEFAULT,
     MODES,
-    TICKS,
     blameless,
     current,
     datagrams,
@@ -271,7 +271,7 @@ def test_g24_foreign_contacts_do_not_count():
 def test_g24_refresh_before_the_binding_lapses():
     """auto: a dead primary is tried in the time that is left."""
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = registration(
                 failover=mode,
                 tick=tick,
@@ -297,7 +297,7 @@ def test_g24_never_sooner_than_a_second():
 
 def test_g24_an_expiration_longer_than_the_clock_can_count():
     """45 days: the ticks wrap every 12 days."""
-    for tick in TICKS:
+    for tick in STARTS:
         scene = registration(
             tick=tick, register_expiration_s=3888000, reregister_before_expiration_s=0
         )
@@ -360,7 +360,7 @@ def test_g26_no_keep_alive_by_default():
 
 def test_g26_options_every_30_s_to_the_current_server():
     for mode in MODES:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = kept_alive(mode, tick=tick)
             scene.sim.run(100000)
             times = [(ms // 1000, to) for ms, to in sends(scene.sim, what="OPTIONS")]
@@ -455,7 +455,7 @@ def test_g26_a_loss_during_a_failback_is_counted():
 def test_w6_no_network_is_a_normal_state():
     for mode in MODES:
         for errno in (NO_NETWORK, NO_HOST):
-            for tick in TICKS:
+            for tick in STARTS:
                 scene = registered(mode, tick=tick)
                 host = scene.sim.host()
                 host.down = errno

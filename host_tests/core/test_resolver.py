@@ -1,12 +1,12 @@
 """One question, several servers: what is sent when, and which answer counts (G11 to G13a, W1)."""
 
-from dnsnumbers import FOUND, NODATA, NXDOMAIN
-from lookups import FOUR, NET, ONE, STARTS, THREE, TWO, ZONE, Looker, network, sends
+from cases import STARTS
+from dnsnumbers import FOUND, NODATA, NXDOMAIN, SERVFAIL
+from lookups import FOUR, NET, ONE, THREE, TWO, ZONE, Looker, network, sends
 from sim import Sim
 from srvphone.clock import diff
 from srvphone.dns import wire
 
-SERVFAIL = 2
 A = ["192.0.2.13"]
 NAME = "a.example.org"
 

@@ -1,9 +1,8 @@
 """The simulator itself, with a scripted client in the place of a phone."""
 
-import sys
 from binascii import unhexlify
 
-from cases import raises, vector
+from cases import DNS, SIP, STARTS, TCP, dns_messages, raises, vector_text
 from sim import Sim, guide
 from sim.dns import Server, Zone
 from sim.md5 import md5
@@ -12,7 +11,6 @@ from sim.sip import digest
 from srvphone.clock import later
 from srvphone.dns import wire
 
-SIP, DNS, TCP = 0, 1, 2
 OPENED, DATA, CLOSED = 0, 1, 2
 
 CLIENT = "192.0.2.11"
@@ -107,7 +105,7 @@ def test_sim_run_until_stops_at_once_or_at_the_limit():
 
 
 def test_sim_wakes_a_phone_at_its_deadline_also_when_ticks_wrap():
-    for tick in (0, 2**29 - 500, 2**30 - 500):
+    for tick in STARTS:
         sim, client = network(tick=tick)
         client.again = 700
         client.alarm = later(tick, 300)
@@ -266,25 +264,15 @@ def test_sim_guide_zone_is_that_of_figure_18():
     assert guide.ZONE.strip().split("\n") == lines
 
 
-def vector_text(name):
-    for base in sys.path:
-        try:
-            with open(base + "/../vectors/" + name) as f:
-                return f.read()
-        except OSError:
-            pass
-    raise OSError(name)
-
-
 def test_sim_answers_are_those_of_the_guides_captures():
     sim, client = network()
     sim.dns(RESOLVER[0], guide.ZONE)
-    messages = vector("guide_dns.json")["messages"]
+    messages = dns_messages("guide_dns.json")
     for query, response in zip(messages[::2], messages[1::2]):
         client.heard = []
-        client.out.append((DNS, unhexlify(query["hex"]), RESOLVER, 40000))
+        client.out.append((DNS, query["data"], RESOLVER, 40000))
         sim.run(sim.now + 100)
-        assert client.received() == [unhexlify(response["hex"])], response["frame"]
+        assert client.received() == [response["data"]], response["frame"]
     assert [query[2:] for query in sim.queries()][:3] == [
         ("SRV", "_sip._udp.test.grandstream.com"),
         ("A", "test2.grandstream.com"),
@@ -861,7 +849,7 @@ def test_sim_guide_scenes():
 
 
 def test_sim_the_real_phone_registers_in_every_dns_mode():
-    for tick in (0, 2**29 - 500, 2**30 - 500):
+    for tick in STARTS:
         for mode in ("SRV", "NAPTR/SRV", "Use Configured IP"):
             scene = guide.registration(mode, tick=tick)
             scene.sim.run(5000)

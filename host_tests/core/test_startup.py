@@ -6,6 +6,7 @@ network's return" is the moment from which the interface has its address and dat
 
 import sys
 
+from cases import STARTS
 from sim import guide
 from sim.board import (
     ESP32,
@@ -19,7 +20,7 @@ from sim.board import (
 )
 from sim.guide import PHONE, PRIMARY
 from sim.machine import Machine, Reset
-from stories import TICKS, current, tour
+from stories import current, tour
 
 KINDS = (PICO_W, ESP32, WIRED_ESP32)
 RADIO = (PICO_W, ESP32)
@@ -69,7 +70,7 @@ def dropped(scene, ms, bye):
 
 def test_w6_phone_starts_without_a_network_and_registers_when_it_comes():
     for name in KINDS:
-        for tick in TICKS:
+        for tick in STARTS:
             for ms in (700, 90 * S):
                 scene = BoardScene(name, tick)
                 scene.home.on = False
@@ -81,7 +82,7 @@ def test_w6_phone_starts_without_a_network_and_registers_when_it_comes():
 
 def test_w6_drop_while_registered():
     for name in KINDS + (WIRED_RP2,):
-        for tick in TICKS:
+        for tick in STARTS:
             for ms, bye in DROPS:
                 scene = on(name, tick)
                 scene.run(3 * S)
@@ -99,7 +100,7 @@ def test_w6_drop_while_registered_and_a_refresh_falls_into_it():
 
 def test_w6_drop_while_looking_up():
     for name in KINDS:
-        for tick in TICKS:
+        for tick in STARTS:
             for ms, bye in DROPS:
                 scene = BoardScene(name, tick)
                 scene.start()
@@ -109,7 +110,7 @@ def test_w6_drop_while_looking_up():
 
 def test_w6_drop_during_a_failover():
     for name in KINDS:
-        for tick in TICKS:
+        for tick in STARTS:
             for ms, bye in DROPS:
                 scene = on(name, tick)
                 scene.primary.fails("silent")
@@ -195,7 +196,7 @@ def moved(scene):
 
 def test_w6_new_address_the_old_binding_is_removed_and_the_new_one_registered():
     for name in KINDS + (WIRED_RP2,):
-        for tick in TICKS:
+        for tick in STARTS:
             for ms in (3000, 3300, 3600, 3900):  # anywhere between two looks
                 scene = on(name, tick)
                 scene.run(ms)
@@ -219,7 +220,7 @@ def test_w6_new_address_after_an_outage():
 def test_w6_new_dns_server_the_old_one_dead():
     new = "192.168.10.20"
     for name in KINDS + (WIRED_RP2,):
-        for tick in TICKS:
+        for tick in STARTS:
             scene = on(name, tick)
             scene.run(3 * S)
             scene.sim.dns(new, guide.ZONE)
@@ -292,7 +293,7 @@ def silent_about(scene, *secrets):
 
 def test_w6_wrong_password_is_noted_and_registers_once_it_is_right():
     for name, refusal in ((PICO_W, 0), (ESP32, 202), (ESP32, 204), (ESP32, 15)):
-        for tick in TICKS:
+        for tick in STARTS:
             scene = BoardScene(name, tick)
             scene.home.password = "new-wifi-secret"
             scene.start()
@@ -329,7 +330,7 @@ def test_w6_other_known_networks_are_tried_after_a_wrong_password():
 
 def test_w6_first_of_several_networks_is_gone():
     for name in RADIO:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = BoardScene(name, tick)
             cafe = scene.ether.point(CAFE, "latte-latte", OTHER)
             scene.home.on = False
@@ -412,7 +413,7 @@ def test_w11_watchdog_bites_a_loop_that_hangs_within_its_limit():
 
 
 def test_w11_watchdog_bites_when_a_registration_has_died():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = on(PICO_W, tick)
         desk = scene.phone.desk
         desk.close(scene.phone.registrations[0].flow)
@@ -421,7 +422,7 @@ def test_w11_watchdog_bites_when_a_registration_has_died():
 
 
 def test_w11_watchdog_bites_when_the_phone_is_woken_no_more():
-    for tick in TICKS:
+    for tick in STARTS:
         scene = on(PICO_W, tick, account=guide.account(register_expiration_s=60))
         scene.host.wake = lambda: None
         scene.host.due = lambda: 2**29
@@ -481,7 +482,7 @@ LIT = (PICO_W, ESP32, ESP32_S3, WIRED_RP2)
 
 def test_w13_light_shows_each_state():
     for name in LIT:
-        for tick in TICKS:
+        for tick in STARTS:
             scene = BoardScene(name, tick)
             scene.home.on = False
             scene.start()
@@ -539,7 +540,7 @@ def test_w13_short_press_says_the_status():
 
 def test_w13_long_press_registers_anew():
     for name in (PICO_W, ESP32, WIRED_ESP32):
-        for tick in TICKS:
+        for tick in STARTS:
             scene = on(name, tick)
             scene.run(3 * S)
             before = len(scene.sim.sip("REGISTER"))

@@ -1,12 +1,11 @@
 """Client transactions over UDP (G14 to G16a), without a registration."""
 
+from cases import SIP, STARTS
 from srvphone.clock import later
 from srvphone.desk import Desk
 from srvphone.sip.transaction import Transactions
 from srvphone.trace import Trace
-from stories import TICKS
 
-SIP = 0  # the channel
 ANSWERED, SILENT, REFUSED, TIMEOUT, LATE = "answered", "silent", "refused", "timeout", "late"
 PEER = ("192.0.2.13", 5060)
 OTHER = ("192.0.2.12", 5060)
@@ -69,7 +68,7 @@ class Bench:
 
 
 def test_g14_three_sends_of_the_same_bytes_then_silent():
-    for tick in TICKS:
+    for tick in STARTS:
         bench = Bench(tick)
         tr = bench.send()
         bench.run(3499)
@@ -111,7 +110,7 @@ def test_g14_an_answer_ends_the_sends():
 
 
 def test_g15_a_provisional_response_keeps_the_request_there_until_64_t1():
-    for tick in TICKS:
+    for tick in STARTS:
         bench = Bench(tick)
         tr = bench.send()
         bench.run(700)
@@ -157,7 +156,7 @@ def test_g15_a_report_that_may_mean_two_is_charged_to_none():
 
 
 def test_g16a_an_answer_to_one_given_up_is_told_once_as_late():
-    for tick in TICKS:
+    for tick in STARTS:
         bench = Bench(tick)
         tr = bench.send()
         bench.run(31999)
@@ -167,7 +166,7 @@ def test_g16a_an_answer_to_one_given_up_is_told_once_as_late():
 
 
 def test_g16a_after_64_t1_nothing_is_known_any_more():
-    for tick in TICKS:
+    for tick in STARTS:
         bench = Bench(tick)
         bench.send()
         bench.run(32000)

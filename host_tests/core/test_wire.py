@@ -1,9 +1,7 @@
 """dns/wire.py: the guide's messages, RFC 9267's mistakes, and what no message may do to us."""
 
-from binascii import unhexlify as unhex
-
 import dnsnumbers
-from cases import Seeded, raises, unallocated, vector
+from cases import Seeded, dns_messages, raises, unallocated
 from dnsnumbers import (
     CH,
     CS,
@@ -46,8 +44,8 @@ class Counted:
 
 
 def guide():
-    for message in vector("guide_dns.json")["messages"]:
-        yield message["direction"], unhex(message["hex"])
+    for message in dns_messages("guide_dns.json"):
+        yield message["direction"], message["data"]
 
 
 def header(an=0, ns=0, ar=0, qd=1):
@@ -138,8 +136,8 @@ def test_g27_the_guides_responses_are_sound_and_read_to_its_values():
 
 
 def test_rfc9267_every_mistake_has_its_code_and_none_allocates():
-    for case in vector("rfc9267.json")["vectors"]:
-        msg = unhex(case["hex"])
+    for case in dns_messages("rfc9267.json"):
+        msg = case["data"]
         code = unallocated(wire.check, msg)
         assert code == getattr(dnsnumbers, case["code"]), (case["name"], code)
 
@@ -305,7 +303,7 @@ def test_rfc9267_2_work_is_at_most_four_bytes_read_a_byte():
         messages.append(header(n + 1) + chain + soa * n)
         messages.append(header(2 * n + 1) + chain + (record(last, T_NS, last) + soa) * n)
     messages += [msg for _, msg in guide()] + [big()]
-    messages += [unhex(case["hex"]) for case in vector("rfc9267.json")["vectors"]]
+    messages += [case["data"] for case in dns_messages("rfc9267.json")]
     refused = 0
     for msg in messages:
         counted = Counted(msg)
