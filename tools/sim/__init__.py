@@ -50,6 +50,23 @@ woken. Everything random comes from `Random(seed)`, split by purpose: another se
 changes no other draws.
 """
 
-from sim.net import Sim
+from sim.dns import Server
+from sim.net import Net
+from sim.sip import Registrar
 
 __all__ = ["Sim"]
+
+
+class Sim(Net):
+    """A network (sim.net.Net) with the servers that a phone needs."""
+
+    def dns(self, address, zones, port=53):
+        """A DNS server (sim.dns.Server) with a Zone, a zone text, or a list of them."""
+        return self.serve(Server(self, (address, port), zones))
+
+    def registrar(self, address, realm="grandstream.com", users=None, port=5060, location=None):
+        """A registrar (sim.sip.Registrar); `users` is {name: password}, {"2002": "secret"} if
+        not given; registrars with one `location` share their bindings."""
+        if users is None:
+            users = {"2002": "secret"}
+        return self.serve(Registrar(self, (address, port), realm, users, location))

@@ -16,7 +16,7 @@ datagram as well; the settings are handed in; nothing is imported, and an except
 
 import json
 
-from sim import guide
+from sim import Sim, guide
 from sim.ether import Ether, Network
 from sim.machine import Machine
 
@@ -85,8 +85,6 @@ class BoardScene(guide.Scene):
     cable; `networks`: those of the settings; further fields: of the settings or the account."""
 
     def __init__(self, name="RPI_PICO_W", tick=0, seed=1, pace=1):
-        from sim.net import Sim
-
         guide.Scene.__init__(self, Sim(seed, tick, False, 300), guide.PHONE, guide.DNS)
         sim = self.sim
         self.board = Board(name)

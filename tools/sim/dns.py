@@ -32,7 +32,7 @@ all optional; the newest that fits a question counts):
     "twice"            the right answer two times
 """
 
-from sim.net import TYPES, question
+from sim.message import TYPES, question
 from srvphone.dns import compose, wire
 
 NUMBERS = {TYPES[number]: number for number in TYPES}

@@ -10,7 +10,7 @@ and 7) the phone is .11 and the DNS server .10; in that of the registration (Fig
 is .10, so a scene with that phone has its DNS server at .1.
 """
 
-from sim.net import Sim
+from sim import Sim
 
 PRIMARY = "192.168.10.13"
 BACKUP = "192.168.10.12"

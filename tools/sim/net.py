@@ -1,18 +1,20 @@
 """Virtual time, phones on their addresses, servers on theirs, and the paths between.
 
-    sim = Sim(seed=1)
-    dns = sim.dns("192.168.10.10", zone_text)
-    phone = sim.phone(settings_dict)
-    sim.run(60000)
+    net = Net(seed=1)
+    net.serve(server)              # anything with the methods of sim.dns.Server, sim.sip.Registrar
+    phone = net.phone(settings_dict)
+    net.run(60000)
 
-The package's docstring shows the whole interface. Limits: IPv4 datagrams and one TCP stream a
-phone, no fragments, no routing. Happenings of one instant come in the order in which they were
-arranged; that alone, and `Random`, make a story the same on every interpreter.
+It knows no kind of server; the package makes `Sim` of it, which has two, and its docstring shows
+the whole interface. Limits: IPv4 datagrams and one TCP stream a phone, no fragments, no routing.
+Happenings of one instant come in the order in which they were arranged; that alone, and `Random`,
+make a story the same on every interpreter.
 """
 
 import json
 from hashlib import sha256
 
+from sim.message import TYPES, question
 from srvphone.clock import diff, later
 
 SIP, DNS, TCP = 0, 1, 2  # the channels of a phone, as srvphone.phone numbers them
@@ -23,8 +25,6 @@ REFUSED, NO_NETWORK, NO_HOST = 111, 101, 113  # Linux errno of what is reported 
 
 MOST_AT_ONCE = 10000  # happenings at one millisecond; more is an endless loop
 HALF_DAY = 43200000  # a phone is woken at least so often, in ms
-
-TYPES = {1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 16: "TXT", 28: "AAAA", 33: "SRV", 35: "NAPTR"}
 
 
 class Random:
@@ -236,7 +236,7 @@ class Host:
             self.tell("stream", CLOSED, None)
 
 
-class Sim:
+class Net:
     """A small network in virtual time. See the package's docstring.
 
     seed    everything random follows from it
@@ -356,22 +356,9 @@ class Sim:
             if phone is None or host.phone is phone:
                 return host
 
-    def dns(self, address, zones, port=53):
-        """A DNS server (sim.dns.Server) with a Zone, a zone text, or a list of them."""
-        from sim.dns import Server
-
-        self.nodes[address, port] = server = Server(self, (address, port), zones)
-        return server
-
-    def registrar(self, address, realm="grandstream.com", users=None, port=5060, location=None):
-        """A registrar (sim.sip.Registrar); `users` is {name: password}, {"2002": "secret"} if
-        not given; registrars with one `location` share their bindings."""
-        from sim.sip import Registrar
-
-        if users is None:
-            users = {"2002": "secret"}
-        server = Registrar(self, (address, port), realm, users, location)
-        self.nodes[address, port] = server
+    def serve(self, server):
+        """Plug in a server: anything with `address` and `tcp`, `receive` and, of DNS, `stream`."""
+        self.nodes[server.address] = server
         return server
 
     # The paths
@@ -501,16 +488,3 @@ def _what(data):
         return int(word[1]) if word[0] == b"SIP/2.0" else word[0].decode()
     except (ValueError, IndexError):
         return "?"
-
-
-def question(data):
-    """(name as text, offset after it) of the question of a DNS message, case as it stands.
-
-    IndexError or ValueError if there is none that can be read.
-    """
-    labels = []
-    p = 12
-    while data[p]:
-        labels.append(data[p + 1 : p + 1 + data[p]].decode())
-        p += 1 + data[p]
-    return ".".join(labels), p + 1
