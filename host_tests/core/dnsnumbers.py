@@ -1,4 +1,4 @@
-"""The numbers of DNS by name, for tests: in the firmware they are constants that compile away."""
+"""Numbers of DNS that the firmware has no public name for: its own constants compile away."""
 
 T_A = 1
 T_NS = 2
@@ -22,25 +22,3 @@ AA = 0x400
 TC = 0x200
 RD = 0x100
 RA = 0x80
-
-# What wire.check says, see there; the last two are of answer.read
-OK = 0
-E_SHORT = -1
-E_COUNT = -2
-E_LABEL = -3
-E_POINTER = -4
-E_NAME = -5
-E_RDATA = -6
-E_OPT = -7
-E_TRAILING = -8
-E_WORK = -9
-E_RESPONSE = -10
-E_QUESTION = -11
-
-# The status of an Answer, see there
-FOUND = 0
-SERVFAIL = 2
-NXDOMAIN = 3
-NODATA = 16
-TRUNCATED = 17
-ALIAS = 18

@@ -1,9 +1,8 @@
 """What DNS answered, until its TTL (G13); denials (RFC 2308), failures (RFC 9520)."""
 
 from cases import DAY_MS, STARTS
-from dnsnumbers import FOUND, NODATA, NXDOMAIN
 from srvphone.clock import diff, later
-from srvphone.dns.answer import Answer
+from srvphone.dns.answer import FOUND, NODATA, NXDOMAIN, Answer
 from srvphone.dns.cache import Cache
 
 A = b"\x00\x01\x00\x01"

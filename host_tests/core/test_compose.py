@@ -7,7 +7,6 @@ from dnsnumbers import (
     CS,
     HS,
     IN,
-    OK,
     RA,
     RD,
     RESPONSE,
@@ -64,7 +63,7 @@ def test_g12_the_guides_messages_byte_for_byte():
 
 def records(msg):
     out = []
-    assert wire.check(msg) == OK
+    assert wire.check(msg) == wire.OK
     p = wire.skip(msg, 12) + 4
     for _ in range(msg[7] + msg[9] + msg[11]):
         owner = wire.expand(msg, p)
@@ -110,7 +109,7 @@ def test_rfc1035_4_1_1_the_header():
     assert msg == b"\xab\xcd\x85\x83\0\1\0\0\0\0\0\0" + Q
     record = ("h.example", T_A, IN, 1, b"\1\2\3\4")
     msg = compose.message(0, 0, Q, [record] * 300, [record] * 256, [record] * 2)
-    assert msg[:12] == b"\0\0\0\0\0\1\1\x2c\1\0\0\2" and wire.check(msg) == OK
+    assert msg[:12] == b"\0\0\0\0\0\1\1\x2c\1\0\0\2" and wire.check(msg) == wire.OK
 
 
 def test_rfc1035_4_1_4_names_are_compressed_where_allowed():
@@ -146,7 +145,7 @@ def test_rfc1035_4_1_4_pointers_reach_the_first_16384_bytes():
     for more in range(180, 240):
         fill = ("h.example", T_TXT, IN, 1, [b"x" * more])
         msg = compose.message(0, 0, Q, [text, fill, ns, ns])
-        assert wire.check(msg) == OK
+        assert wire.check(msg) == wire.OK
         assert len(records(msg)) == 4 and records(msg)[3][0] == "y.test"
         assert records(msg)[3][4] == b"\1z\4test\0"
 
@@ -157,11 +156,11 @@ def test_rfc2181_9_a_limit_leaves_out_whole_records():
     for limit in (len(whole), len(whole) + 1, 0):
         assert compose.message(0, 0x8180, Q, [record] * 3, limit=limit) == whole
     cut = compose.message(0, 0x8180, Q, [record] * 3, [record], [record], limit=len(whole) - 1)
-    assert cut[2] & 2 and cut[6:12] == b"\0\2\0\0\0\0" and wire.check(cut) == OK
+    assert cut[2] & 2 and cut[6:12] == b"\0\2\0\0\0\0" and wire.check(cut) == wire.OK
     cut = compose.message(0, 0x8180, Q, [record], [record] * 2, [record], limit=len(whole) - 1)
-    assert cut[2] & 2 and cut[6:12] == b"\0\1\0\1\0\0" and wire.check(cut) == OK
+    assert cut[2] & 2 and cut[6:12] == b"\0\1\0\1\0\0" and wire.check(cut) == wire.OK
     cut = compose.message(0, 0x8180, Q, [record], [], [record] * 3, limit=len(whole) - 1)
-    assert not cut[2] & 2 and cut[6:12] == b"\0\1\0\0\0\1" and wire.check(cut) == OK
+    assert not cut[2] & 2 and cut[6:12] == b"\0\1\0\0\0\1" and wire.check(cut) == wire.OK
 
 
 def test_local_mistakes_are_refused():
@@ -212,6 +211,18 @@ def test_local_mistakes_are_refused():
     raises(ValueError, compose.message, 65536, 0, Q)
     raises(ValueError, compose.message, 0, -1, Q)
     raises(ValueError, compose.message, 0, 0, b"\1a\0\1\0\1")
+
+
+def test_a_local_mistake_is_told_in_words():
+    for kind, data, said in (
+        (T_A, "192.0.2.x", "'192.0.2.x' is no IPv4 address"),
+        (T_A, b"\1\2\3", "a record whose data is not as long as its type says"),
+        (T_SRV, (65536, 0, 0, "."), "65536 is no number of 16 bits"),
+        (T_SRV, (0, -1, 0, "."), "-1 is no number of 16 bits"),
+        (T_NS, b"\1a", "b'\\x01a' is no uncompressed name with its final zero"),
+    ):
+        record = ("h.example", kind, IN, 1, data)
+        assert raises(ValueError, compose.message, 0, 0, Q, [record]).args[0] == said
 
 
 def test_a_message_has_at_most_65535_bytes():

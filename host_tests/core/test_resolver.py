@@ -1,11 +1,11 @@
 """One question, several servers: what is sent when, and which answer counts (G11 to G13a, W1)."""
 
 from cases import STARTS
-from dnsnumbers import FOUND, NODATA, NXDOMAIN, SERVFAIL
 from lookups import FOUR, NET, ONE, THREE, TWO, ZONE, Looker, network, sends
 from sim import Sim
 from srvphone.clock import diff
 from srvphone.dns import wire
+from srvphone.dns.answer import FOUND, NODATA, NXDOMAIN, SERVFAIL
 
 A = ["192.0.2.13"]
 NAME = "a.example.org"

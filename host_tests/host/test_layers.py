@@ -1,5 +1,6 @@
 """The rooms keep to themselves: what imports what; numbers that stand in several rooms agree."""
 
+import ast
 import hashlib
 import re
 import subprocess
@@ -11,9 +12,7 @@ from core_tests import ROOT
 from srvphone.sip import digest
 
 FIRMWARE = ROOT / "firmware"
-CONSTANT = re.compile(
-    r"^(_?[A-Z][A-Z0-9_]*) = (?:const\()?([-0-9][0-9xA-Fa-f]*)\)?(?:  #.*)?$", re.M
-)
+CONSTANT = re.compile("_?[A-Z][A-Z0-9_]*")
 # Names that mean something else in every room, so that their values say nothing of each other.
 OWN = {"_BYTES", "_KEEP_MS", "_SIZE"}
 
@@ -65,14 +64,31 @@ def test_sip_knows_no_dns():
         assert not re.search(r"^(from|import) .*\b(dns|locate)\b", path.read_text(), re.M), path
 
 
+def constants(source):
+    """(name, value) of a module's constants: const() of a number, text, bytes or a tuple of such,
+    and plain numbers."""
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        value = node.value
+        wrapped = isinstance(value, ast.Call) and ast.unparse(value.func) == "const"
+        try:
+            value = ast.literal_eval(value.args[0] if wrapped else value)
+        except ValueError:  # it is worked out from others
+            continue
+        if CONSTANT.fullmatch(node.targets[0].id) and (wrapped or type(value) is int):
+            yield node.targets[0].id, value
+
+
 def test_numbers_of_one_name_agree():
-    """`_X = const(1)` is gone on a board, so rooms that share a number each have their own."""
+    """`_X = const(1)` is gone on a board, so rooms that share a number each have their own; and
+    so with texts and bytes. One name may stand for a number here and for a text there."""
     values = {}
     for path in sorted(FIRMWARE.rglob("*.py")):
-        for name, value in CONSTANT.findall(path.read_text(encoding="utf-8")):
+        for name, value in constants(path.read_text(encoding="utf-8")):
             if name not in OWN:
-                values.setdefault(name.lstrip("_"), {}).setdefault(int(value, 0), []).append(
-                    path.name
-                )
-    strange = {name: found for name, found in values.items() if len(found) > 1}
+                key = name.lstrip("_"), type(value).__name__
+                values.setdefault(key, {}).setdefault(value, []).append(path.name)
+    assert {"int", "str", "bytes", "tuple"} == {kind for _, kind in values}
+    strange = {key: found for key, found in values.items() if len(found) > 1}
     assert strange == {}

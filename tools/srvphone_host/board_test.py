@@ -22,6 +22,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from srvphone.dns import wire
 from srvphone_host.errors import LabError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,11 +178,6 @@ def rooms():
 
 def vectors():
     """Those of host_tests/vectors as lines: a board has no memory for that much JSON."""
-    sys.path.insert(0, str(CORE))
-    try:
-        import dnsnumbers
-    finally:
-        sys.path.remove(str(CORE))
 
     def read(name):
         return json.loads((VECTORS / name).read_text(encoding="utf-8"))
@@ -191,7 +187,7 @@ def vectors():
     return {
         "guide": ["%(direction)s %(hex)s\n" % m for m in read("guide_dns.json")["messages"]],
         "rfc9267": [
-            "%d %s\n" % (getattr(dnsnumbers, v["code"]), v["hex"])
+            "%d %s\n" % (getattr(wire, v["code"]), v["hex"])
             for v in read("rfc9267.json")["vectors"]
         ],
         "frames": [

@@ -20,11 +20,12 @@ from ..clock import later
 from .wire import check, expand, skip, ttl, value
 
 # status: one of these, or the response code: 1 FORMERR, 4 NOTIMP, 5 REFUSED ...
-_FOUND = const(0)
-_SERVFAIL = const(2)  # also for more than 8 aliases, so for a circle of them (RFC 1034 5.2.2)
-_NODATA = const(16)  # it exists, without such records
-_TRUNCATED = const(17)  # ask again over TCP (RFC 7766)
-_ALIAS = const(18)  # an alias for `alias`, of which the message says nothing: ask for that
+FOUND = const(0)
+SERVFAIL = const(2)  # also for more than 8 aliases, so for a circle of them (RFC 1034 5.2.2)
+NXDOMAIN = const(3)  # there is no such name
+NODATA = const(16)  # it exists, without such records
+TRUNCATED = const(17)  # ask again over TCP (RFC 7766)
+ALIAS = const(18)  # an alias for `alias`, of which the message says nothing: ask for that
 
 # ttl: seconds, 0 = use once, do not keep; expires: that as a time (clock.later). records: a list
 # as in the message: A "192.168.10.13", SRV (priority, weight, port, target), NAPTR (order,
@@ -32,9 +33,11 @@ _ALIAS = const(18)  # an alias for `alias`, of which the message says nothing: a
 # case. alias: the name that the last alias leads to, in lower case; None without aliases.
 Answer = namedtuple("Answer", ["status", "ttl", "expires", "records", "alias"])
 
-_NO_RESPONSE = const(-10)  # not a response to a query: QR is 0, or the opcode is not
-_NO_QUESTION = const(-11)  # a response to another question
-_NXDOMAIN = const(3)
+# Instead of an Answer, beside the codes of wire.check.
+NO_RESPONSE = const(-10)  # not a response to a query: QR is 0, or the opcode is not
+NO_QUESTION = const(-11)  # a response to another question
+
+_SLOT = [None]  # times a count: a list with room for so many
 _ALIASES = const(8)  # G11
 _IN = const(1)
 _ANSWER = const(6)  # a section is known by the offset of its count
@@ -45,7 +48,8 @@ _DENIAL = const(10800)  # RFC 2308 5: a denial is kept for 3 hours at most
 
 
 def read(msg, question, now, exact=False):
-    """The Answer to `question` in a response, or a negative code: of wire.check, or -10, -11.
+    """The Answer to `question` in a response, or a negative code: of wire.check, NO_RESPONSE,
+    NO_QUESTION.
 
     The question's case counts only if `exact` (0x20).
     """
@@ -55,19 +59,19 @@ def read(msg, question, now, exact=False):
     if not msg.startswith(question, 12) and (
         exact or msg[12 : 12 + len(question)].lower() != question.lower()
     ):
-        return _NO_QUESTION
+        return NO_QUESTION
     if msg[2] & 0xF8 != 0x80:
-        return _NO_RESPONSE
+        return NO_RESPONSE
     code = msg[3] & 15
-    if msg[2] & 2 and (not code or code == _NXDOMAIN):
-        code = _TRUNCATED
-    records = []
-    if code and code != _NXDOMAIN:
-        return made(code, 0, now, records)
+    if msg[2] & 2 and (not code or code == NXDOMAIN):
+        code = TRUNCATED
+    if code and code != NXDOMAIN:
+        return made(code, 0, now, [])
     if not (code or question[-4]) and question.endswith(b"\0\1"):
+        records = _SLOT * (msg[6] << 8 | msg[7])
         code = _plain(msg, 12 + len(question), question[-3], records)
-        if code >= 0:
-            return made(_FOUND, code, now, records)
+        if code >= 0:  # a TTL
+            return made(FOUND, code, now, records)
     return _chase(msg, question, now)
 
 
@@ -78,13 +82,13 @@ def made(status, ttl, now, records, alias=None):
 def _plain(msg, p, kind, records):
     """Reads an answer as most are: every record has the question's name, type and class IN.
 
-    Returns their smallest TTL; -1 if there is none, or another one among them: then `_chase` has
-    to look. Eleven words of state and no object but the values: this is the way of every look-up.
+    `records` has room for each. Returns their smallest TTL; -1 if there is none, or another one
+    among them: then `_chase` has to look. Eleven words of state and no object but the values:
+    this is the way of every look-up.
     """
     least = _DAY
-    left = msg[6] << 8 | msg[7]
-    while left:
-        left -= 1
+    place = -len(records)  # in `records`, from its end
+    while place:
         if (
             msg[p] != 0xC0
             or msg[p + 1] != 12
@@ -94,14 +98,13 @@ def _plain(msg, p, kind, records):
             or msg[p + 5] != _IN
         ):
             return -1
-        t = msg[p + 7] << 16 | msg[p + 8] << 8 | msg[p + 9]
-        if t < least and not msg[p + 6]:
-            least = t
-        t = msg[p + 10] << 8 | msg[p + 11]
-        t += p + 12
-        p = value(msg, p + 2, t)
-        records.append(p)
-        p = t
+        if (msg[p + 7] << 16 | msg[p + 8] << 8 | msg[p + 9]) < least and not msg[p + 6]:
+            least = msg[p + 7] << 16 | msg[p + 8] << 8 | msg[p + 9]
+        stop = msg[p + 10] << 8 | msg[p + 11]
+        stop += p + 12
+        records[place] = value(msg, p + 2, stop)
+        place += 1
+        p = stop
     return least if records else -1
 
 
@@ -116,21 +119,21 @@ def _chase(msg, question, now):
         if not status:
             least = _rrset(msg, _ANSWER, name, question[-4:], records, least)
             if records:
-                return made(_FOUND, least, now, records, alias)
+                return made(FOUND, least, now, records, alias)
         least = _rrset(msg, _ANSWER, name, b"\0\5\0\1", records, least)
         if not records:
             break
         name = alias = records[-1].lower()
     else:
-        return made(_SERVFAIL, 0, now, [])
+        return made(SERVFAIL, 0, now, [])
     least = _rrset(msg, _AUTHORITY, name, b"\0\6\0\1", records, least)
     if records:  # the SOA: its last field is the TTL of a denial
         least = min(least, ttl(records[0], len(records[0]) - 4), _DENIAL)
     elif status or not alias:
         least = 0
     else:
-        status = _ALIAS
-    return made(status or _NODATA, least, now, [], alias)
+        status = ALIAS
+    return made(status or NODATA, least, now, [], alias)
 
 
 def _rrset(msg, section, name, kind, records, least):
@@ -162,4 +165,4 @@ def glue(msg, name, now):
     """
     records = []
     least = _rrset(msg, _ADDITIONAL, name, b"\0\1\0\1", records, _DAY)
-    return made(_FOUND, least, now, records) if records else None
+    return made(FOUND, least, now, records) if records else None

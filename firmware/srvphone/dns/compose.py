@@ -1,7 +1,7 @@
 """Whole DNS messages from records: what a server says. The phone itself does not load this.
 
-    q = wire.name("_sip._udp.example.org") + b"\\0\\x21\\0\\1"
-    srv = (q[:-4], 33, 1, 300, (10, 60, 5060, wire.name("a.example.org")))
+    q = wire.name("_mqtt._tcp.example.org") + b"\\0\\x21\\0\\1"
+    srv = (q[:-4], 33, 1, 300, (10, 60, 1883, wire.name("a.example.org")))
     msg = compose.message(ident, 0x8400, q, [srv])  # QR and AA
 
 A record is (name, type, class, TTL, data), its names bytes or text. Data by type: A 4 bytes or
@@ -16,6 +16,19 @@ whatever `wire.check` would refuse.
 """
 
 from . import wire
+
+# What is wrong with a message that wire.check refuses.
+_FAULTS = {
+    wire.SHORT: "a question or a record's data ends inside a field, a name or a string",
+    wire.COUNT: "more records than a message can hold",
+    wire.LABEL: "a label that is longer than 63 bytes",
+    wire.POINTER: "a pointer to where no name stands",
+    wire.NAME: "a name of more than 255 bytes",
+    wire.RDATA: "a record whose data is not as long as its type says",
+    wire.NOT_ROOT: "an OPT record whose owner is not the root",
+    wire.TRAILING: "more than 65,535 bytes in all",
+    wire.WORK: "too many names that are pointers",
+}
 
 
 def message(ident, flags, question, *sections, limit=0):
@@ -54,9 +67,7 @@ def message(ident, flags, question, *sections, limit=0):
             elif kind == 16:  # TXT
                 shape = "s" * len(data)
             elif not shape:
-                if isinstance(data, str):  # an A record
-                    data = bytes(map(int, data.split(".")))
-                out += data
+                out += _address(data) if isinstance(data, str) else data
             _fields(out, shape, data, seen)
             size = len(out) - start - 2
             out[start] = size >> 8
@@ -71,10 +82,18 @@ def message(ident, flags, question, *sections, limit=0):
                 out[at] = count >> 8
                 out[at + 1] = count & 255
         at += 2
-    count = wire.check(out)
-    if count:
-        raise ValueError(count)
+    code = wire.check(out)
+    if code:
+        raise ValueError(_FAULTS[code])
     return bytes(out)
+
+
+def _address(text):
+    """The bytes of an A record's data."""
+    try:
+        return bytes(map(int, text.split(".")))
+    except ValueError:
+        raise ValueError("%r is no IPv4 address" % text)
 
 
 def _fields(out, shape, fields, seen):
@@ -88,7 +107,7 @@ def _fields(out, shape, fields, seen):
         else:
             size = int(form)
             if field >> size * 8:  # also if it is below 0
-                raise ValueError(field)
+                raise ValueError("%d is no number of %d bits" % (field, size * 8))
             out += field.to_bytes(size, "big")
 
 
@@ -96,15 +115,16 @@ def _name(out, name, seen):
     """Appends a name; `seen`: offsets of names that it may end in, and adds to."""
     if isinstance(name, str):
         name = wire.name(name)
-    while name and 0 < name[0] < 64:
-        if name in seen:
-            _fields(out, "2", (seen[name] | 0xC000,), seen)
+    rest = name
+    while rest and 0 < rest[0] < 64:
+        if rest in seen:
+            _fields(out, "2", (seen[rest] | 0xC000,), seen)
             return
         if len(out) < 0x4000:  # what 14 bits of a pointer can point to
-            seen[name] = len(out)
-        size = name[0] + 1
-        out += name[:size]
-        name = name[size:]
-    if name != b"\0":
-        raise ValueError(name)
-    out += name
+            seen[rest] = len(out)
+        size = rest[0] + 1
+        out += rest[:size]
+        rest = rest[size:]
+    if rest != b"\0":
+        raise ValueError("%r is no uncompressed name with its final zero" % name)
+    out += rest

@@ -1,6 +1,6 @@
 """The DNS message: checked once as a whole, then walked in place; and queries.
 
-    code = wire.check(msg)          # 0, or what is wrong: after 0 nothing below can go wrong
+    code = wire.check(msg)          # OK, or what is wrong: after OK nothing below can go wrong
     p = wire.skip(msg, 12) + 4      # the first record starts with its owner name
     p = wire.skip(msg, p)           # type at p, class p+2, TTL p+4, RDLENGTH p+8, data p+10
     stop = p + 10 + (msg[p + 8] << 8 | msg[p + 9])
@@ -45,19 +45,21 @@ _OPT = const(41)
 _HOSTS = const(b"\2\5\x0c")  # NS, CNAME, PTR: one name
 _CH = const(3)  # a class
 
-# What is wrong with a message. -10 and -11 are of `answer`.
-_SHORT = const(-1)  # the message or a record's data ends inside a field, a name or a string
-_COUNT = const(-2)  # not one question, or more records announced than the bytes can hold
-_LABEL = const(-3)  # a label of the reserved kinds, top bits 01 or 10 (so also "longer than 63")
-_POINTER = const(-4)  # a pointer into the header, to itself, forwards, or to what runs into itself
-_NAME = const(-5)  # a name of more than 255 bytes
-_RDATA = const(-6)  # data that is not as long as its type and RDLENGTH say
-_NOT_ROOT = const(-7)  # an OPT record whose owner is not a plain root (RFC 6891 6.1.2)
-_TRAILING = const(-8)  # bytes after the last record, or more than 65,535 in all
-_WORK = const(-9)  # more behind pointers than any honest message has
+# What `check` says of a message. -10 and -11 are of `answer`.
+OK = const(0)
+SHORT = const(-1)  # the message or a record's data ends inside a field, a name or a string
+COUNT = const(-2)  # not one question, or more records announced than the bytes can hold
+LABEL = const(-3)  # a label of the reserved kinds, top bits 01 or 10 (so also "longer than 63")
+POINTER = const(-4)  # a pointer into the header, to itself, forwards, or to what runs into itself
+NAME = const(-5)  # a name of more than 255 bytes
+RDATA = const(-6)  # data that is not as long as its type and RDLENGTH say
+NOT_ROOT = const(-7)  # an OPT record whose owner is not a plain root (RFC 6891 6.1.2)
+TRAILING = const(-8)  # bytes after the last record, or more than 65,535 in all
+WORK = const(-9)  # more behind pointers than any honest message has
 
 _DAY = const(86400)  # G13: the cap of every TTL, in seconds
 _NAME_MAX = const(255)  # RFC 1035 2.3.4, with the final zero
+_LABEL_MAX = const(63)
 _READ = const(0x10000)  # one byte read behind a pointer: counted above the 16 bits of an offset
 _READ_MAX = const(0x1000000)
 
@@ -67,23 +69,23 @@ _formats = {}
 
 
 def check(msg):
-    """0 if the whole message is sound, else what is wrong: -1 to -9. Allocates nothing."""
+    """OK if the whole message is sound, else what is wrong: SHORT to WORK. Allocates nothing."""
     end = len(msg)
     p = _name(msg, 12, end)
     if p < 0:
         return p
     p += 4
     if p > end:
-        return _SHORT
+        return SHORT
     if end > 0xFFFF:
-        return _TRAILING
+        return TRAILING
     if msg[5] != 1 or msg[4]:
-        return _COUNT
+        return COUNT
     left = (msg[6] + msg[8] + msg[10] << 8) + msg[7] + msg[9] + msg[11]
     work = end
     while left:
         if left * 11 > end - p:  # the shortest record: a root and ten bytes
-            return _COUNT
+            return COUNT
         left -= 1
         r = p
         if msg[p] == 0xC0 and msg[p + 1] == 12:  # the question's name, as mostly
@@ -95,29 +97,29 @@ def check(msg):
             work -= p >> 16
             p &= 0xFFFF
         if p + 10 > end:
-            return _SHORT
+            return SHORT
         stop = msg[p + 8] << 8 | msg[p + 9]
         stop += p + 10
         if stop > end:
-            return _SHORT
+            return SHORT
         if msg[p]:  # a type above 255: so many bytes
             r = stop
         elif msg[p + 1] == _SRV:
             r = _name(msg, p + 16, stop)
         elif msg[p + 1] == _OPT and p != r + 1:
-            return _NOT_ROOT
+            return NOT_ROOT
         else:
             r = _data(msg, p, stop)
         if r != stop:
             if r < 0:
                 return r
             if r & 0xFFFF != stop:
-                return _RDATA
+                return RDATA
             work -= r >> 16
         if work < 0:
-            return _WORK
+            return WORK
         p = stop
-    return 0 if p == end else _TRAILING
+    return OK if p == end else TRAILING
 
 
 def _data(msg, p, stop):
@@ -144,7 +146,7 @@ def _data(msg, p, stop):
         return _name(msg, p, stop)
     if kind == _TXT:
         if p == stop:
-            return _SHORT  # one string or more
+            return SHORT  # one string or more
         while p < stop:
             p += msg[p] + 1
         return p
@@ -163,37 +165,37 @@ def _name(msg, p, end):
     start = p
     while True:
         if p >= end:
-            return _SHORT
+            return SHORT
         c = msg[p]
         if c > 63:
             break
         p += c + 1
         if not c:
-            return p if p - start <= _NAME_MAX else _NAME
+            return p if p - start <= _NAME_MAX else NAME
     past = p + 2 - 2 * _READ
     size = 0
     while c > 191:
         if p + 1 >= end:
-            return _SHORT if past < 0 else _POINTER
+            return SHORT if past < 0 else POINTER
         past += 2 * _READ
         if past >= _READ_MAX:
-            return _WORK
+            return WORK
         size += p - start
         end = start
         p = start = (c & 63) << 8 | msg[p + 1]
         if p < 12:
-            return _POINTER
+            return POINTER
         while True:
             if p >= end:
-                return _POINTER
+                return POINTER
             c = msg[p]
             if c > 63:
                 break
             past += _READ
             p += c + 1
             if not c:
-                return past if size + p - start <= _NAME_MAX else _NAME
-    return _LABEL
+                return past if size + p - start <= _NAME_MAX else NAME
+    return LABEL
 
 
 def skip(msg, p):
@@ -222,28 +224,28 @@ def value(msg, p, stop):
     A "192.168.10.13", SRV (priority, weight, port, target), NAPTR (order, preference, flags,
     service, regexp, replacement), CNAME, NS and PTR the name; of any other type the bytes.
     """
-    x = 0 if msg[p] else msg[p + 1]
+    kind = 0 if msg[p] else msg[p + 1]  # 0: a type above 255
     p += 10
-    if x == _SRV:
+    if kind == _SRV:
         if msg[stop - 2] > 191:  # a pointer would be last: this is its first byte
             return unpack_from("!HHH", msg, p) + (expand(msg, p + 6),)
-        x = stop - p - 6
-        if x not in _formats:
+        size = stop - p - 6  # of the target
+        if size not in _formats:
             if len(_formats) > 7:
                 _formats.clear()
-            _formats[x] = "!HHH%ds" % x
-        return unpack_from(_formats[x], msg, p)
-    if x == _A and stop == p + 4:
+            _formats[size] = "!HHH%ds" % size
+        return unpack_from(_formats[size], msg, p)
+    if kind == _A and stop == p + 4:
         return "%d.%d.%d.%d" % tuple(msg[p:stop])
-    if x == _NAPTR:
-        x = unpack_from("!HH", msg, p)
+    if kind == _NAPTR:
+        fields = unpack_from("!HH", msg, p)
         p += 4
-        while len(x) < 5:
-            stop = p + 1 + msg[p]
-            x += (msg[p + 1 : stop],)
-            p = stop
-        return x + (expand(msg, p),)
-    return expand(msg, p) if x in _HOSTS else msg[p:stop]
+        while len(fields) < 5:
+            size = msg[p] + 1  # of a string, with this byte
+            fields += (msg[p + 1 : p + size],)
+            p += size
+        return fields + (expand(msg, p),)
+    return expand(msg, p) if kind in _HOSTS else msg[p:stop]
 
 
 def ttl(msg, p):
@@ -264,7 +266,8 @@ def query(ident, question, edns=0):
 def name(text):
     """The name that a text stands for, with or without a final dot; without escapes.
 
-    Raises ValueError. The case stays as it is: a question is made of `name(text).lower()`.
+    ValueError: says which label cannot be written, and why. The case stays as it is: a question
+    is made of `name(text).lower()`.
     """
     if text == ".":
         return b"\0"
@@ -272,14 +275,19 @@ def name(text):
     if text.endswith("."):
         text = text[:-1]
     for label in text.encode().split(b"."):
+        size = len(label)
+        if not size:
+            raise ValueError("an empty label in %r" % text)
+        if size > _LABEL_MAX:
+            raise ValueError("label %r: %d bytes, at most 63" % (str(label, "utf-8"), size))
         for c in label:
             if c < 33 or c > 126 or c == 92:
-                raise ValueError
-        if not 0 < len(label) < 64:
-            raise ValueError
-        out += b"%c%s" % (len(label), label)
+                raise ValueError(
+                    "label %r: not visible ASCII without a backslash" % str(label, "utf-8")
+                )
+        out += b"%c%s" % (size, label)
     if len(out) >= _NAME_MAX:
-        raise ValueError
+        raise ValueError("name %r: %d bytes, at most 255" % (text, len(out) + 1))
     return out + b"\0"
 
 

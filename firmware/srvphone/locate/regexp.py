@@ -1,6 +1,6 @@
 """The regexp field of a NAPTR record, applied: a small matcher with bounds of its own (G6).
 
-    apply(b"!^(.*)$!_sip._udp.\\1!", b"example.com")    # b"_sip._udp.example.com"
+    apply(b"!^(.*)$!_mqtt._tcp.\\1!", b"example.com")    # b"_mqtt._tcp.example.com"
 
 The field is delimiter, pattern, delimiter, replacement, delimiter, flags (RFC 3402 3.2), with the
 meaning of sed's `s`: what was not matched stays. The pattern is a subset of the POSIX extended
@@ -19,6 +19,27 @@ anew for each repetition. Bounds: a field of 256 bytes, 10 groups (so the recurs
 a result of 255 bytes.
 """
 
+from micropython import const
+
+_FIELD_MAX = const(256)
+_RESULT_MAX = const(255)
+_GROUPS_MAX = const(10)
+_STEPS_MAX = const(2000)
+
+_DIGITS = const(b"0123456789")
+_DOLLAR = const(0x24)
+_OPEN = const(0x28)
+_CLOSE = const(0x29)
+_PLUS = const(0x2B)
+_MINUS = const(0x2D)
+_DOT = const(0x2E)
+_ZERO = const(0x30)
+_OPEN_SET = const(0x5B)
+_BACKSLASH = const(0x5C)
+_CLOSE_SET = const(0x5D)
+_CARET = const(0x5E)
+_I = const(0x69)
+
 
 def apply(field, subject):
     """The `subject` with its match replaced, both bytes.
@@ -26,115 +47,173 @@ def apply(field, subject):
     ValueError, IndexError: there is no match, the field is malformed or outside the subset, or a
     bound is met.
     """
-    if len(field) > 256 or field[0] in b"0123456789\\i" or field[0] == field[1]:
-        raise ValueError
-    pattern = field
-    text = subject
-    if field[-1] == 105:  # the flag i: without a flag, a delimiter comes last
-        pattern = field.lower()
-        text = subject.lower()
-    notes = [-2000]  # minus the steps that are left; where the pattern and each group begins
-    for start in range(len(text) + 1):
-        i, ways = _read(pattern, 1, text, {start: None}, notes)
+    if len(field) > _FIELD_MAX:
+        raise ValueError("more than 256 bytes")
+    if field[0] in b"0123456789\\i" or field[0] == field[1]:
+        raise ValueError("no delimiter, or no pattern")
+    if field[-1] == _I:  # the flag: without one, a delimiter comes last
+        pattern = _Pattern(field.lower(), subject.lower())
+    else:
+        pattern = _Pattern(field, subject)
+    for start in range(len(subject) + 1):
+        i, ways = pattern.group(1, {start: None})
         if ways:
             break
-    end = max(ways)  # ValueError if there are none
-    way = ways[end]
-    spans = {}  # of a group, by its note: where it began last; by minus its note: where it ended
-    while way:
-        c, at, way = way
-        spans.setdefault(c, at)
-    out = subject[:start]
-    while field[i] != field[0]:
-        c = field[i]
-        i += 1
-        if c == 92:  # a backslash
-            c = field[i]
-            i += 1
-            if c in b"0123456789":
-                c = notes[c - 47]  # IndexError: there is no such group
-                if c == 1:  # \0, which would be the whole
-                    raise ValueError
-                out += subject[spans.get(c, 0) : spans.get(-c, 0)]  # nothing if it was not used
-                continue
-        out += field[i - 1 : i]
-    out += subject[end:]
-    if field[i + 1 :] not in (b"", b"i") or len(out) > 255:
-        raise ValueError
+    if not ways:
+        raise ValueError("no match")
+    end = max(ways)
+    new, i = _replacement(field, i, subject, pattern.begins, ways[end])
+    if field[i:] not in (b"", b"i"):
+        raise ValueError("a flag other than i")
+    out = subject[:start] + new + subject[end:]
+    if len(out) > _RESULT_MAX:
+        raise ValueError("a result of more than 255 bytes")
     return out
 
 
-def _read(field, i, subject, ways, notes):
-    # From field[i] past the end of the group or pattern: (where that is, the ways there).
-    # A way is (note, place, the way before) or None: what was noted of groups.
-    begin = i
-    if i not in notes:
-        notes.append(i)
-    for at in ways:
-        ways[at] = i, at, ways[at]
-    found = {}  # by the alternatives before
-    now = ways  # before the present part
-    new = ways  # the same, or after its last repetition, if not reached by one before
-    reached = {}  # by its repetitions
-    while True:
-        part = i
+def _replacement(field, i, subject, begins, way):
+    # From field[i] past the last delimiter: (what the match becomes, where that is).
+    spans = {}  # of a group, by its note: where it began last; by minus its note: where it ended
+    while way:
+        note, at, way = way
+        spans.setdefault(note, at)
+    out = b""
+    while field[i] != field[0]:
         c = field[i]
         i += 1
-        notes[0] += len(new) + 1
-        last = c == field[0]
-        if last or c in b"|)":
-            for at in now:
-                found.setdefault(at, (-begin, at, now[at]))
-            if last or c == 41:
-                if last != (begin == 1):
-                    raise ValueError
-                return i, found
-            now = new = ways
-            continue
-        if notes[0] > 0 or len(notes) > 12 or c in b"*+?{":
-            raise ValueError
-        after = {}
-        if c == 40:  # (
-            i, after = _read(field, i, subject, new.copy(), notes)
-        elif c in b"^$":
-            at = (c == 36) * len(subject)
-            if at in new:
-                after[at] = new[at]
-        else:
-            members = b""
-            wanted = c != 46  # a dot is anything but nothing
-            if c == 91:  # [
-                wanted = field[i] != 94  # ^
-                i += not wanted
-                while field[i] != 93 or not members:  # a ] that comes first is a member
-                    low = high = field[i]
-                    if field[i + 1] == 45 and field[i + 2] != 93:  # a range
-                        i += 2
-                        high = field[i]
-                    if high < low or low == 91:
-                        raise ValueError
-                    members += bytes(range(low, high + 1))
-                    i += 1
-                i += 1
-            elif wanted:
-                i += c == 92  # a backslash
-                members = field[i - 1 : i]
-                if c == 92 and (members.isalpha() or members.isdigit()):
-                    raise ValueError
-            for at in new:
-                if at < len(subject) and (subject[at] in members) == wanted:
-                    after[at + 1] = new[at]
-        new = {}
-        for at in after:
-            if at not in reached:
-                reached[at] = new[at] = after[at]
-        more = 0 if field[i] == field[0] else field[i]
-        if new and more in b"*+":
-            i = part
-            continue
-        if more in b"*+?":
+        if c == _BACKSLASH:
+            c = field[i]
             i += 1
-            if more != 43:
-                reached.update(now)
-        now = new = reached
-        reached = {}
+            if c in _DIGITS:
+                if c == _ZERO:
+                    raise ValueError("no group 0")  # which would be the whole
+                note = begins[c - _ZERO]  # IndexError: there is no such group
+                out += subject[spans.get(note, 0) : spans.get(-note, 0)]  # nothing if not used
+                continue
+        out += field[i - 1 : i]
+    return out, i + 1
+
+
+class _Pattern:
+    """The pattern of a field, read at places of a subject.
+
+    A way is (note, place, the way before) or None: what was noted of groups. The note of a group
+    is where it begins in the field; minus that is the note of its end.
+    """
+
+    def __init__(self, field, subject):
+        self.field = field
+        self.subject = subject
+        self.left = _STEPS_MAX
+        self.begins = []  # where the pattern begins, then each group
+
+    def group(self, i, ways):
+        """From field[i] past the end of the group or pattern: (where that is, the ways there)."""
+        field = self.field
+        begin = i
+        if begin not in self.begins:
+            self.begins.append(begin)
+        for at in ways:
+            ways[at] = begin, at, ways[at]
+        found = {}  # by the alternatives before
+        now = ways  # before the present part
+        while True:
+            part = i
+            c = field[i]
+            last = c == field[0]
+            if last or c in b"|)":
+                i += 1
+                self.left -= len(now) + 1
+                for at in now:
+                    found.setdefault(at, (-begin, at, now[at]))
+                if last or c == _CLOSE:
+                    if last != (begin == 1):
+                        raise ValueError("a parenthesis alone")
+                    return i, found
+                now = ways
+                continue
+            reached = {}  # by the repetitions of the part
+            new = now  # before the next repetition, if not reached by one before
+            while True:
+                self.step(c, new)
+                if c == _OPEN:
+                    i, after = self.group(part + 1, new.copy())
+                else:
+                    i, after = self.once(part, new)
+                new = _unseen(after, reached)
+                repeat = 0 if field[i] == field[0] else field[i]
+                if not new or repeat not in b"*+":
+                    break
+            if repeat in b"*+?":
+                i += 1
+                if repeat != _PLUS:
+                    reached.update(now)
+            now = reached
+
+    def step(self, c, ways):
+        """Counts the steps of a part that begins with `c`, and refuses what may not come here."""
+        self.left -= len(ways) + 1
+        if self.left < 0:
+            raise ValueError("more than 2,000 steps")
+        if len(self.begins) > _GROUPS_MAX + 1:
+            raise ValueError("more than 10 groups")
+        if c in b"*+?{":
+            raise ValueError("nothing to repeat")
+
+    def once(self, i, ways):
+        """Past a part that is no group, without repetition: (where that is, the ways there)."""
+        c = self.field[i]
+        subject = self.subject
+        after = {}
+        if c in b"^$":
+            at = len(subject) if c == _DOLLAR else 0
+            if at in ways:
+                after[at] = ways[at]
+            return i + 1, after
+        i, members, wanted = self.members(i)
+        for at in ways:
+            if at < len(subject) and (subject[at] in members) == wanted:
+                after[at + 1] = ways[at]
+        return i, after
+
+    def members(self, i):
+        """Past a part that is one byte: (where that is, bytes, whether it is one of them)."""
+        c = self.field[i]
+        i += 1
+        if c == _OPEN_SET:
+            return self.bracket(i)
+        if c == _DOT:  # anything but nothing
+            return i, b"", False
+        if c != _BACKSLASH:
+            return i, self.field[i - 1 : i], True
+        c = self.field[i : i + 1]
+        if c.isalpha() or c.isdigit():
+            raise ValueError("a backslash before a letter or digit")
+        return i + 1, c, True
+
+    def bracket(self, i):
+        """As `members`, from behind the opening bracket."""
+        field = self.field
+        wanted = field[i] != _CARET
+        if not wanted:
+            i += 1
+        members = b""
+        while field[i] != _CLOSE_SET or not members:  # a ] that comes first is a member
+            low = high = field[i]
+            if field[i + 1] == _MINUS and field[i + 2] != _CLOSE_SET:  # a range
+                i += 2
+                high = field[i]
+            if high < low or low == _OPEN_SET:
+                raise ValueError("a range that runs down, or a [ within []")
+            members += bytes(range(low, high + 1))
+            i += 1
+        return i + 1, members, wanted
+
+
+def _unseen(after, reached):
+    """Those of the ways `after` to places that were not `reached`; now they are."""
+    new = {}
+    for at in after:
+        if at not in reached:
+            reached[at] = new[at] = after[at]
+    return new

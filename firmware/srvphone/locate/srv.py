@@ -53,7 +53,7 @@ def order(records, policy, below):
                 i = below(i)
         end -= 1
         left -= 1
-        draw = records.pop(i)
-        total -= draw[1]
-        records.append(draw)
+        taken = records.pop(i)
+        total -= taken[1]
+        records.append(taken)
     return records
