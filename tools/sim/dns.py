@@ -356,7 +356,7 @@ def _words(line):
 
 def _ipv6(text):
     head, _, tail = text.partition("::")
-    head = [int(group, 16) for group in head.split(":")]
+    head = [int(group, 16) for group in head.split(":") if group]
     tail = [int(group, 16) for group in tail.split(":") if group]
     groups = head + [0] * (8 - len(head) - len(tail)) + tail
     return b"".join(bytes([group >> 8, group & 255]) for group in groups)
@@ -367,13 +367,16 @@ def _tight(message, records, asked):
     # the question, which nobody may write (RFC 2782, RFC 3403) and some do
     out = bytearray(message)
     for record in records:
-        one = compose.message(0, 0, asked, [record])[len(message) :]
-        name = record[4][-1]
-        p = 0
-        while name[p] and name[p:] not in asked[:-4]:
-            p += 1 + name[p]
-        end = bytes([0xC0, 12 + asked.find(name[p:])]) if name[p] else b"\0"
-        one = one[: -len(name)] + name[:p] + end
-        out += one[:10] + bytes([len(one) - 12 >> 8, len(one) - 12 & 255]) + one[12:]
+        one = compose.message(0, 0, asked, [record])
+        at = wire.skip(one, len(message)) + 8  # where the size of its data is
+        if record[1] != NUMBERS["CNAME"]:  # which is compressed already
+            name = record[4][-1]
+            p = 0
+            while name[p] and name[p:] not in asked[:-4]:
+                p += 1 + name[p]
+            end = bytes([0xC0, 12 + asked.find(name[p:])]) if name[p] else b"\0"
+            one = one[: -len(name)] + name[:p] + end
+        size = len(one) - at - 2
+        out += one[len(message) : at] + bytes([size >> 8, size & 255]) + one[at + 2 :]
         out[7] += 1
     return bytes(out)
