@@ -9,8 +9,8 @@ if "update" in os.listdir():  # it is whole once apply.py is there (W14)
     except ImportError:
         pass
 
-from srvphone.board import start  # noqa: E402
+from srvphone.board import boot  # noqa: E402
 
-code = start.main(*sys.argv[1:2])
+code = boot.main(*sys.argv[1:2])
 if sys.argv:  # a board would only start again
     sys.exit(code)

@@ -52,7 +52,7 @@ def on_cpython():
     """The figures of CPython: ours and the two libraries', in turns, so that noise hits all."""
     ours = bench_core.targets
     cache = bench_core.Cache()
-    below = bench_core.Desk(bench_core.Bytes().urandom, None).below
+    below = bench_core.Core(bench_core.Bytes().urandom, None).randbelow
     figures = {}
     for name, msg in (("guide", bench_core.GUIDE), ("eight", bench_core.EIGHT)):
         for _ in range(3):

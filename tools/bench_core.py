@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from srvphone.desk import Desk
+from srvphone.core import Core
 from srvphone.dns import wire
 from srvphone.dns.answer import read
 from srvphone.dns.cache import Cache
@@ -54,7 +54,7 @@ class Bytes:
 def targets(cache, msg, below):
     answer = read(msg, QUESTION, 0)
     cache.put(QUESTION, answer)
-    return srv.order(answer.records, "rfc2782", below)
+    return srv.order(answer.records, srv.RFC2782, below)
 
 
 def microseconds(f, rounds, *args):
@@ -87,7 +87,7 @@ def allocated(f, *args):
 
 def main(rounds=2000):
     cache = Cache()
-    below = Desk(Bytes().urandom, None).below
+    below = Core(Bytes().urandom, None).randbelow
     out = {"interpreter": sys.implementation.name, "platform": sys.platform}
     for name, msg in (("guide", GUIDE), ("eight", EIGHT)):
         out[name + "_us"] = microseconds(targets, rounds, cache, msg, below)

@@ -4,8 +4,8 @@
     mpremote mip install --no-mpy firmware/dns.json           # from here, to /lib of a board
     mpremote mip install github:OWNER/REPO/firmware/dns.json  # or from where it is published
 
-package.json is the whole package (then `from srvphone.board import start; start.main()`), dns.json
-is srvphone.dns with the desk that runs it, and what they import.
+package.json is the whole package (then `from srvphone.board import boot; boot.main()`), dns.json
+is srvphone.dns with the core that runs it, and what they import.
 
 Limits: mip sends source, which a board compiles at every import; `make flash` sends it compiled,
 with main.py and the board's data. Both files lie in firmware/ since what they name has to lie
@@ -46,7 +46,7 @@ def packages():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     version = re.search(r'^version = "(.*)"', project, re.M).group(1)
     whole = set(FIRMWARE.glob("srvphone/**/*.py"))
-    dns = closure([FIRMWARE / "srvphone/desk.py", *FIRMWARE.glob("srvphone/dns/*.py")])
+    dns = closure([FIRMWARE / "srvphone/core.py", *FIRMWARE.glob("srvphone/dns/*.py")])
     made = {}
     for name, files in (("package.json", whole), ("dns.json", dns)):
         # No empty __init__.py: any folder is a package.

@@ -1,6 +1,6 @@
 """How large the firmware is: bytes of every compiled module, bytes of heap in use.
 
-    python tools/size.py [--json]   the table; exit code 1 if the firmware is above its bound
+    python tools/size.py [--json]   the table; exit code 1 if a bound of the heap is not held
     python tools/size.py --mpy      only compile it, into build/mpy/firmware
 
 Modules are those that a Pico W is sent, compiled as they are for it, and the encoder, which is for
@@ -20,13 +20,12 @@ import core_tests
 from core_tests import BUILT, ROOT
 
 BOARD = "RPI_PICO_W"
-BOUND = 30 * 1024  # bytes of .mpy, the modules of the phone and of the encoder
-BODY = 15 * 512  # and those of srvphone/board: start-up, network interface, light, button, crashes
-FREE = 199376  # bytes of heap that a Pico W has free at main.py's start,
-LEFT = 130000  # and has to have when registered
-SMALL = 64 * 1024  # bytes free at the start with which the phone fails over and back
-HELD = 56 * 1024  # bytes of heap held when registered with one account
-FURTHER = 2 * 1024  # and for a further account
+FREE = 199376  # bytes of heap that a Pico W has free at main.py's start
+# Guards, not targets: heap is what boards are short of, .mpy bytes are only printed.
+HELD = 64 * 1024  # bytes of heap held when registered with one account
+FURTHER = 3 * 1024  # and for a further account
+LOADED = 80 * 1024  # bytes held with all that a board loads
+SMALL = 80 * 1024  # bytes free at the start with which the phone fails over and back
 
 # What runs for the heap figures: (label, code), see tools/heap.py; the product as .mpy. The
 # simulated network has no label: what it takes is not the phone's. It keeps two of everything.
@@ -101,6 +100,22 @@ def compiled():
     return [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in found]
 
 
+def parts(sizes):
+    """Bytes of .mpy by part: the rooms, what only computers and other programs load, the sum of
+    what a board is sent."""
+    aside = {"srvphone/dns/compose.mpy": "the encoder", "srvphone/hostnet.mpy": "on computers"}
+    found = {}
+    for path, size in sorted(sizes.items()):
+        if path.startswith("srvphone/"):
+            folder = path.split("/")[1]
+            part = aside.get(path, "the core" if folder.endswith(".mpy") else folder + "/")
+            found[part] = found.get(part, 0) + size
+    found["all that a board is sent"] = sum(
+        size for part, size in found.items() if part not in aside.values()
+    )
+    return found
+
+
 def heap(stages):
     """Bytes of heap in use on wasm32: [(label, bytes)]."""
     paths = ["build/mpy/firmware", "build/mpy/tools"]
@@ -147,28 +162,27 @@ def main():
         sizes = [size for _, size in compiled()]
         return print("%d modules, %d bytes: build/mpy/firmware" % (len(sizes), sum(sizes)))
     sizes = modules()
-    mpy = {**dict(sizes), **dict(compiled())}  # an encoder, too, for other programs
-    del mpy["srvphone/hostnet.mpy"]  # for computers alone
-    mpy = {path: size for path, size in mpy.items() if path.startswith("srvphone/")}
-    body = sum(mpy[path] for path in mpy if path.startswith("srvphone/board/"))
+    mpy = parts({**dict(sizes), **dict(compiled())})
     held = heap(stages(1)) + heap(stages(2))
     used = dict(held)
     one, two = (used["%s, registered" % many] for many in ("1 account", "2 accounts"))
     all_of_it, least = whole()
     checks = [
-        ("bytes of .mpy, the phone", sum(mpy.values()) - body, BOUND),
-        ("bytes of .mpy, srvphone/board", body, BODY),
         ("bytes of heap held, registered with one account", one, HELD),
         ("bytes of heap held for a further account", two - one, FURTHER),
-        ("bytes of heap held, registered, with all that a board loads", all_of_it, FREE - LEFT),
+        ("bytes of heap held, registered, with all that a board loads", all_of_it, LOADED),
         ("bytes free at the start are enough to fail over and back", least, SMALL),
     ]
     if options.json:
         bounds = {what: {"bytes": figure, "bound": bound} for what, figure, bound in checks}
-        print(json.dumps({"modules": dict(sizes), "heap": used, "bounds": bounds}, indent=1))
+        made = {"modules": dict(sizes), "mpy": mpy, "heap": used, "bounds": bounds}
+        print(json.dumps(made, indent=1))
     else:
         for name, size in sizes:
             print("%7d  %s" % (size, name))
+        print()
+        for part, size in mpy.items():
+            print("%7d  bytes of .mpy: %s" % (size, part))
         print()
         for label, figure in held:
             print("%7d  bytes of heap in use: %s" % (figure, label))

@@ -10,8 +10,10 @@ The two tables at the end are the one place that knows the fields: `load`, the d
 of the classes, so that an object holds only what was set) and the README's table are made from
 them. An entry is `names=allowed`. What is allowed, which a fault shows as it stands, is one of
 
-    A|B|1..9    a choice of texts and whole numbers, the default first; Yes and No alone become
-                True and False
+    A|B|C       a choice of texts, the default first. Kept is the place in this list, a number from
+                0 on, which is also the value of Grandstream's P-value where there is one; Yes and
+                No become True and False
+    A|1..9      a text, kept as it is, or a whole number
     1..99       a whole number; the default stands behind each name
     <...>       a kind of text, see _fits; the default is empty; 1..64: so many bytes of UTF-8
     {...}       an account; {ssid, password}: a network
@@ -83,10 +85,18 @@ def _take(allowed, value, path):
                 if kind is int and int(low) <= value <= int(high):
                     kept = value
             elif value == one:
-                kept = value == "Yes" if "Yes" in allowed else value
+                kept = choice(allowed, one)
     if kept is None:
         yield path + ": not " + allowed
     return kept
+
+
+def choice(allowed, text):
+    """What is kept of one of the texts that are allowed: see the module's head."""
+    choices = allowed.split("|")
+    if "Yes" in choices:
+        return text == "Yes"
+    return text if ".." in allowed else choices.index(text)
 
 
 def _fill(thing, value, path):
@@ -170,9 +180,7 @@ def _class(text):
             elif allowed[0] == "[":
                 value = []
             elif allowed[0] != "<":
-                value = allowed.split("|")[0]
-                if "Yes" in allowed:
-                    value = value == "Yes"
+                value = choice(allowed, allowed.split("|")[0])
             fields[name] = allowed
             defaults[name] = value
     return type("Settings", (), defaults)

@@ -14,3 +14,10 @@ def later(t, ms):
 def diff(a, b):
     """Milliseconds from the time `b` to the time `a`: above 0 if `a` is the later one."""
     return ((a - b) & 0x3FFFFFFF ^ 0x20000000) - 0x20000000
+
+
+def earlier(a, b):
+    """The earlier of two times; None is no time."""
+    if a is None or b is not None and diff(b, a) < 0:
+        return b
+    return a

@@ -1,14 +1,56 @@
-"""What decides which target is next, as pure functions (rules G15, G18 to G22, G24). No I/O, no
-state but the table handed in.
+"""The walk over the servers of one registration: which is next, and when it has failed.
 
-    rule = rule_of(account)                 # "G18", "G19", "G20" or "G21"
-    ms = open_up(closed, now)               # 0: no target is closed
-    ms = refresh_after(3600, "auto", 2)
+    servers = Servers(core, account, "0", locators)
+    verdict = yield from servers.walk(attempt)  # in a task: DONE, FAILED, REJECTED, ALL_CLOSED
+    servers.current                             # the target that a request goes to first
 
-`closed` is address -> the time at which it opens. The cycle itself is in `sip.registration`.
+`attempt(locator, target, again)` is the owner's generator: it makes its request at this target
+(again: not the first of this walk) and returns a verdict, as `judge` gives it. The walk knows no
+method, so every request can walk it. The rules it keeps:
+
+    G14  silence at a target: the next one
+    G15  what else moves on, what ends the walk, and for how long a target is closed
+    G16a a late 2xx opens its target
+    G18  Default: a walk starts at the first target
+    G19  Saved one until DNS TTL: at the saved one, as long as the plan's TTL
+    G20  Saved one until no responses: at the saved one, until it does not respond
+    G21  Saved one until failback timeout: as G20; `first` is where to go back to
+    G22  the second locator's targets (the Backup Outbound Proxy's) follow the first one's
+
+Limits: `closed_until` holds the targets that a plan can have.
 """
 
-from .clock import diff
+from micropython import const
+
+from .clock import diff, later
+
+# What an attempt and a walk come to.
+DONE = const("done")
+NEXT = const("next target")  # of an attempt: this target is of no use now
+FAILED = const("failed")  # the same later, perhaps: G22's wait
+REJECTED = const("rejected")  # the same would be rejected anywhere: W3's wait
+ALL_CLOSED = const("all closed")  # of a walk: every target is closed, or there is none
+
+# The outcomes of a request that are no status: how its transaction ended, or `sip.client`'s.
+_SILENT = const("silent")
+_REFUSED = const("refused")
+_LATE = const("late")
+_WRONG_PASSWORD = const("wrong-password")
+
+_VERDICTS = {
+    _LATE: DONE,
+    _SILENT: NEXT,  # G14
+    _REFUSED: NEXT,  # G15
+    503: NEXT,
+    403: REJECTED,  # W3
+    _WRONG_PASSWORD: REJECTED,
+}
+_CLOSED_MAX_S = const(3600)  # G15
+
+# The DNS SRV Fail-over Mode by its number in the settings.
+_MODES = const(("G18", "G19", "G20", "G21"))
+_MODE_SRV = const(1)  # the DNS Modes in which it acts
+_MODE_NAPTR_SRV = const(2)
 
 
 def rule_of(account):
@@ -16,29 +58,153 @@ def rule_of(account):
 
     The DNS modes without SRV behave as Default (G18).
     """
-    # "Default", "Saved one until DNS TTL", "... no responses", "... failback timeout"
-    word = account.dns_srv_failover_mode.split()[-1] if "SRV" in account.dns_mode else ""
-    return {"TTL": "G19", "responses": "G20", "timeout": "G21"}.get(word, "G18")
+    if account.dns_mode in (_MODE_SRV, _MODE_NAPTR_SRV):
+        return _MODES[account.dns_srv_failover_mode]
+    return "G18"
 
 
-def open_up(closed, now):
-    """Forget the targets that have opened; ms until the next one does, 0 if none is closed."""
-    first = 0
-    for address in list(closed):
-        ms = diff(closed[address], now)
-        if ms <= 0:
-            del closed[address]
-        elif not first or ms < first:
-            first = ms
-    return first
+def verdict(outcome, codes):
+    """G15: what an outcome at a target means for the walk.
 
-
-def refresh_after(granted_s, before_s, targets):
-    """How long after its 2xx a REGISTER is sent again, in milliseconds.
-
-    `granted_s` is what the server granted, `before_s` Re-register before expiration ("auto" or
-    seconds), `targets` how many there are (G24). Never sooner than 1 s.
+    outcome: a final status, or a word: "silent", "refused", "timeout", "late" (an earlier target
+    has answered), "wrong-password". codes: further statuses that move on.
     """
-    ms = granted_s * 1000
-    before_ms = min(1800 + 3500 * targets, ms // 2) if before_s == "auto" else before_s * 1000
-    return max(ms - before_ms, 1000)
+    if outcome in _VERDICTS:
+        return _VERDICTS[outcome]
+    if outcome in codes:
+        return NEXT
+    return DONE if isinstance(outcome, int) and outcome < 300 else FAILED
+
+
+class Servers:
+    """The servers of one registration.
+
+    .current  the target whose REGISTER last got a 2xx, or None; .locator is the one it is of
+    .plan     the first locator's plan, as the newest walk found it
+    """
+
+    def __init__(self, core, account, label, locators):
+        """locators: have plan_now() and knows(host), as `locate.plan.Locator`."""
+        self.core = core
+        self.label = label  # of the account, in the trace
+        self.locators = locators
+        self.rule = rule_of(account)
+        self.codes = account.failover_codes
+        self.current = None
+        self.locator = None
+        self.plan = None
+        self.saved = False  # does a walk start at the current one (G19 to G21)?
+        self.closed_until = {}  # address -> when it opens: 503 with Retry-After (G15)
+
+    def walk(self, attempt):
+        """In a task: attempt at one target after another, until one says more than NEXT."""
+        tried = []
+        failed = False
+        for locator in self.locators:
+            plan = yield from locator.plan_now()
+            self.opens_in_ms()
+            for target in self._in_order(locator, plan):
+                address = target.address
+                if address in tried or address in self.closed_until:
+                    continue
+                if self.current and not tried:
+                    self.core.note(self.rule, "starts-at", self.label, address)
+                again = bool(tried)
+                tried.append(address)
+                at = self.locator if target is self.current else locator
+                said = yield from attempt(at, target, again)
+                if said != NEXT:
+                    return said
+                if address not in self.closed_until:
+                    failed = True
+        return FAILED if failed else ALL_CLOSED
+
+    def _in_order(self, locator, plan):
+        """The plan's targets in the order in which this walk tries them (G18 to G21)."""
+        if locator is not self.locators[0]:
+            return plan.targets
+        # G19: is the TTL up of the plan that led to the saved target?
+        if self.rule == "G19" and (plan.up(self.core.now) or plan is not self.plan):
+            self.saved = False
+        self.plan = plan
+        return [self.current] + plan.targets if self.saved else plan.targets
+
+    # What happened at a target.
+
+    def judge(self, target, outcome, retry_after_s=0):
+        """The verdict on an outcome at a target; what it means for later walks is kept.
+
+        retry_after_s: of a 503, 0 if it has none.
+        """
+        self.core.note(
+            "G14" if outcome == _SILENT else "G15", str(outcome), self.label, target.address
+        )
+        if outcome == _SILENT:
+            if target is self.current:
+                self.saved = False
+        elif outcome == 503 and retry_after_s > 0:
+            ms = min(retry_after_s, _CLOSED_MAX_S) * 1000
+            self.closed_until[target.address] = later(self.core.now, ms)
+        return verdict(outcome, self.codes)
+
+    def registered(self, locator, target):
+        """A REGISTER got a 2xx there: this is the current server."""
+        self.locator = locator
+        self.current = target
+        self.saved = self.rule != "G18"
+
+    def alive(self, address):
+        """A closed target has said 2xx after all (G16a)."""
+        self.closed_until.pop(address, None)
+
+    # What others ask.
+
+    def opens_in_ms(self):
+        """Forget the targets that have opened; ms until the next one does, 0 if none is closed."""
+        first_ms = 0
+        for address in list(self.closed_until):
+            ms = diff(self.closed_until[address], self.core.now)
+            if ms <= 0:
+                del self.closed_until[address]
+            elif not first_ms or ms < first_ms:
+                first_ms = ms
+        return first_ms
+
+    def first(self):
+        """In a task: where to go back to (G21), the first target of the newest plan with its
+        locator; None if that is the current one, or is closed."""
+        locator = self.locators[0]
+        self.plan = yield from locator.plan_now()
+        self.opens_in_ms()
+        if self.place():
+            target = self.plan.targets[0]
+            if target.address not in self.closed_until:
+                return locator, target
+        return None
+
+    def size(self):
+        """How many targets the newest plan has."""
+        return len(self.plan.targets)
+
+    def place(self):
+        """The current server's place in the newest plan: 0 if it is the first; behind the last if
+        it is none of them."""
+        place = 0
+        for target in self.plan.targets:
+            if target.address == self.current.address:
+                break
+            place += 1
+        return place
+
+    def knows(self, host):
+        """Is it the address (without a port) of the current server, or of a target of a plan?"""
+        if self.current and self.current.address[0] == host:
+            return True
+        return any(locator.knows(host) for locator in self.locators)
+
+    def forget_old(self):
+        """Drop times that are so old that they could be taken for new ones; call it once in 12 h
+        at least."""
+        self.opens_in_ms()
+        for locator in self.locators:
+            locator.forget_old()

@@ -46,7 +46,8 @@ class HostNet(Net):
     def poll(self, ms):
         if hasattr(self.poller, "ipoll"):
             return self.poller.ipoll(ms)
-        by_number = {sock.fileno(): sock for sock in self.sockets if sock}  # CPython gives those
+        sockets = self.sockets + [stream.sock for stream in self.streams]
+        by_number = {sock.fileno(): sock for sock in sockets if sock}  # CPython gives those
         return [(by_number.get(number), event) for number, event in self.poller.poll(ms)]
 
     def _open(self, channel, port):

@@ -5,9 +5,9 @@
     net.turn(1000)                                   # again and again
     net.offline()                                    # the network has gone
 
-One SIP socket, and one DNS socket and one DNS stream at a time: a stock RP2040 has three UDP
-sockets for us. The loop polls before it reads, since `recvfrom` takes its memory even if nothing
-is there, and uses no socket timeout. On a computer it is `hostnet.HostNet`.
+One SIP socket, one DNS socket at a time, and a socket for each stream: a stock RP2040 has three
+UDP sockets for us. The loop polls before it reads, since `recvfrom` takes its memory even if
+nothing is there, and uses no socket timeout. On a computer it is `hostnet.HostNet`.
 """
 
 import select
@@ -18,10 +18,10 @@ from micropython import const
 
 from .clock import diff
 
-_SIP = const(0)  # the channels, as `desk` numbers them
+_SIP = const(0)  # the channels, as `core` numbers them
 _DNS = const(1)
 _TCP = const(2)
-_OPENED = const(0)  # what a stream does, as `dns.resolver` has it
+_OPENED = const(0)  # what a stream does, as `core` has it
 _DATA = const(1)
 _CLOSED = const(2)
 
@@ -34,19 +34,27 @@ _POLLOUT = const(4)
 _IN_PROGRESS = const((115, 119, 36))  # EINPROGRESS of Linux and rp2, of the ESP32, of macOS
 
 
-class Net:
-    local = "0.0.0.0"  # the address that sockets are bound to
-    heard = None  # when something last came in
+class Stream:
+    """A TCP stream of the core's, by its number there."""
 
+    def __init__(self, number, sock, unsent):
+        self.number = number
+        self.sock = sock
+        self.unsent = unsent  # what it sends once it is open; None afterwards
+
+
+class Net:
     def __init__(self, phone):
         settings = phone.settings
         self.phone = phone
         self.sip_port = settings.local_sip_port
         self.dns_port = 0
+        self.local = "0.0.0.0"  # the address that sockets are bound to
+        self.heard = None  # when something last came in
         self.bytes = _SIP_BYTES, _EDNS_BYTES if settings.edns0 else _DNS_BYTES
         self.poller = select.poll()
-        self.sockets: "list" = [None, None, None]  # by channel
-        self.unsent = None  # what the stream sends once it is open
+        self.sockets: "list" = [None, None]  # by channel
+        self.streams: "list" = []
 
     # What differs on a computer.
 
@@ -78,56 +86,100 @@ class Net:
 
     def offline(self):
         """The network has gone."""
-        for channel in (_SIP, _DNS, _TCP):
+        for channel in (_SIP, _DNS):
             self._close(channel)
+        while self.streams:
+            self._shut(self.streams[0])
         self.phone.network(None, None, self.ticks())
-        self.phone.take()
+        self.phone.take(self.ticks())
 
     def _open(self, channel, port):
         """A new socket for the channel, in place of the one it had."""
         self._close(channel)
-        kind = socket.SOCK_STREAM if channel == _TCP else socket.SOCK_DGRAM
-        self.sockets[channel] = sock = socket.socket(socket.AF_INET, kind)
+        self.sockets[channel] = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        self.poller.register(sock, _POLLIN | _POLLOUT if channel == _TCP else _POLLIN)
-        if channel != _TCP:
-            sock.bind(self.pack((self.local, port)))
+        self.poller.register(sock, _POLLIN)
+        sock.bind(self.pack((self.local, port)))
         return sock
 
     def _close(self, channel):
         sock = self.sockets[channel]
         if sock:
             self.sockets[channel] = None
-            self.poller.unregister(sock)
-            sock.close()
+            self._forget(sock)
+
+    def _forget(self, sock):
+        self.poller.unregister(sock)
+        sock.close()
+
+    # Streams.
+
+    def _connect(self, number, data, address):
+        """Open a stream that sends the data, or close it if there is none."""
+        for stream in self.streams:
+            if stream.number == number:
+                self._shut(stream)
+                break
+        if data is None:
+            return
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.streams.append(Stream(number, sock, data))
+        sock.setblocking(False)
+        self.poller.register(sock, _POLLIN | _POLLOUT)
+        try:
+            sock.connect(self.pack(address))
+        except OSError as e:
+            if e.errno not in _IN_PROGRESS:
+                raise
+
+    def _shut(self, stream):
+        self.streams.remove(stream)
+        self._forget(stream.sock)
+
+    def _read_stream(self, stream, event):
+        sock = stream.sock
+        data = b""
+        try:
+            if stream.unsent and event & _POLLOUT:
+                sock.send(stream.unsent)
+                stream.unsent = None
+                self.poller.modify(sock, _POLLIN)
+                self.phone.stream(stream.number, _OPENED, None, self.ticks())
+                return
+            data = sock.recv(_DNS_BYTES)
+        except OSError:
+            pass
+        self.phone.stream(stream.number, _DATA if data else _CLOSED, data, self.ticks())
 
     # The loop.
 
     def flush(self):
         """Send what the phone has in its out-tray, and what follows if a send fails."""
-        out = self.phone.take()
+        out = self.phone.take(self.ticks())
         for channel, data, address, port in out:
             try:
-                to = data and self.pack(address)
-                if not to:
+                if channel == _TCP:
+                    self._connect(port, data, address)
+                elif data is None:
                     self._close(channel)
-                elif channel == _SIP:
-                    self.reports(_SIP)  # else this send would get an older one's error
-                    self.sockets[_SIP].sendto(data, to)
-                elif channel == _DNS:
-                    self.dns_port = port
-                    sock = self._open(_DNS, port)
-                    sock.connect(to)
-                    sock.send(data)
                 else:
-                    self.unsent = data
-                    self._open(_TCP, 0).connect(to)
+                    self._send(channel, data, self.pack(address), port)
             except OSError as e:
-                if channel != _TCP:
+                if channel == _TCP:
+                    self.phone.stream(port, _CLOSED, None, self.ticks())
+                else:
                     self.phone.failed(channel, address, e.errno or 0, self.ticks())
-                elif e.errno not in _IN_PROGRESS:
-                    self.phone.stream(_CLOSED, None, self.ticks())
-            out += self.phone.take()
+            out += self.phone.take(self.ticks())
+
+    def _send(self, channel, data, to, port):
+        if channel == _SIP:
+            self.reports(_SIP)  # else this send would get an older one's error
+            self.sockets[_SIP].sendto(data, to)
+        else:
+            self.dns_port = port
+            sock = self._open(_DNS, port)
+            sock.connect(to)
+            sock.send(data)
 
     def _read(self, channel, sock):
         """A datagram, or what the network says of the last one."""
@@ -152,20 +204,6 @@ class Net:
         else:
             self._open(_DNS, self.dns_port).connect(packed)
 
-    def _read_stream(self, sock, event):
-        data = b""
-        try:
-            if self.unsent and event & _POLLOUT:
-                sock.send(self.unsent)
-                self.unsent = None
-                self.poller.modify(sock, _POLLIN)
-                self.phone.stream(_OPENED, None, self.ticks())
-                return
-            data = sock.recv(_DNS_BYTES)
-        except OSError:
-            pass
-        self.phone.stream(_DATA if data else _CLOSED, data, self.ticks())
-
     def turn(self, most_ms):
         """One round: send, wait for a datagram or the phone's deadline, at most so long, and hand
         it on."""
@@ -174,12 +212,18 @@ class Net:
         due = phone.deadline()
         wait_ms = 0 if due is None else max(0, min(diff(due, self.ticks()), most_ms))
         for ready, event in self.poll(wait_ms):
-            for channel, sock in enumerate(self.sockets):
-                if ready is sock:
-                    if channel == _TCP:
-                        self._read_stream(sock, event)
-                    elif channel == _DNS or event & _POLLIN:
-                        self._read(channel, sock)
-                    else:
-                        self.reports(_SIP)
+            self._ready(ready, event)
         phone.wake(self.ticks())
+
+    def _ready(self, ready, event):
+        """A socket has something to say."""
+        for stream in self.streams:
+            if ready is stream.sock:
+                return self._read_stream(stream, event)
+        if ready is self.sockets[_DNS]:
+            self._read(_DNS, ready)
+        elif ready is self.sockets[_SIP]:
+            if event & _POLLIN:
+                self._read(_SIP, ready)
+            else:
+                self.reports(_SIP)

@@ -1,74 +1,72 @@
-"""The phone without I/O: what comes in, what goes out, and when it wants to be woken.
+"""The phone without I/O: the rooms together, and what a shell can have it do.
 
     phone = Phone(settings, os.urandom, Trace())
     phone.start(now)        # first of all, or phone.network(address, servers, now)
     phone.receive(SIP, data, ("192.168.10.13", 5060), now)
-    for channel, data, address, port in phone.take(): ...   # send it
+    for channel, data, address, port in phone.take(now): ...   # send it
     phone.deadline()        # the time of the next phone.wake(now), or None; 12 h at the latest
 
-Channels: SIP, DNS (a new socket, bound to `port`, for each datagram; data None: close it), TCP
-(open a stream to the address and send the data; None: close it). Times are milliseconds modulo
-2**30, see `clock`. Nothing raises on what came from the network.
+What comes in and goes out is `core`'s, which also says how a datagram becomes the next one. Times
+are milliseconds modulo 2**30, see `clock`. Nothing raises on what came from the network.
 """
 
 from micropython import const
 
-from . import clock, failover
-from .desk import NAMES, Desk
-from .dns import resolver
-from .locate import plan
-from .sip import inbound, message, registration, transaction
+from . import clock
+from .core import Core
+from .dns.resolver import Resolver
+from .failover import Servers
+from .locate.plan import Locator
+from .sip.client import Client, LocalAddress
+from .sip.message import Message, param
+from .sip.registration import Registration
+from .sip.server import Server
+from .sip.transaction import Transactions
 
+_SIP = const(0)
+_IN_ROUTE = const(0)  # of outbound_proxy_mode in the settings
 _HOUSEKEEPING_MS = const(43200000)  # 12 h
 _OVERDUE_MS = const(3000)
 
 
-class Phone:
-    online = False  # is there a network?
-
+class Phone(Core):
     def __init__(self, settings, urandom, trace):
+        Core.__init__(self, urandom, trace)
         self.settings = settings
-        self.desk = desk = Desk(urandom, trace)
-        self.resolver = resolver.Resolver(desk, settings)
-        self.transactions = transaction.Transactions(desk, settings)
-        self.inbound = inbound.Inbound(desk)
-        self.own = own = registration.Own(b"", settings.local_sip_port)
+        self.online = False  # is there a network?
+        self.resolver = Resolver(self, settings)
+        self.transactions = Transactions(self, settings)
+        self.on(_SIP, self._sip, self.transactions.failed)
+        self.server = Server(self)
+        self.local = LocalAddress(settings.local_sip_port)
         self.registrations = []
         for i, account in enumerate(settings.accounts):
-            if not account.account_active:  # G25
-                continue
-            # The servers to be registered at, by way of the proxies that are set (G1, G22); the
-            # secondary one is reached directly (G22a).
-            both = account.outbound_proxy, account.backup_outbound_proxy
-            for label, server, proxies in (
-                (str(i), account.sip_server, both),
-                ("%d+" % i, account.secondary_sip_server, (None,)),
-            ):
-                if not server:
-                    continue
-                wheres = []
-                for proxy in proxies:
-                    if proxy or not wheres:
-                        first = proxy is not None and not wheres
-                        where = plan.Location(
-                            desk, self.resolver, account, label, proxy or server, first
-                        )
-                        if proxy and account.outbound_proxy_mode == "in route":
-                            where.route = b"<sip:%s;lr>" % proxy.encode()
-                        wheres.append(where)
-                one = registration.Registration(
-                    desk, self.transactions, own, account, label, server, wheres
-                )
-                self.registrations.append(one)
-        desk.spawn(self.purge())
+            if account.account_active:  # G25
+                self._add(account, str(i), account.sip_server, account.outbound_proxy, True)
+                # G22a: the secondary one is reached directly
+                self._add(account, "%d+" % i, account.secondary_sip_server, "", False)
+        self.spawn(self._keep_house())
 
-    # What comes in.
+    def _add(self, account, label, server, proxy, first):
+        """The registration at one server of an account, by way of a proxy if there is one (G1).
+        first: the account's first server, for which its other fields stand (G7, G22)."""
+        if not server:
+            return
+        locators = [self._locator(account, label, proxy or server, bool(proxy), first)]
+        backup = account.backup_outbound_proxy
+        if first and backup:
+            locators.append(self._locator(account, label, backup, True, False))
+        client = Client(self, self.transactions, self.local, account, label, server)
+        servers = Servers(self, account, label, locators)
+        self.registrations.append(Registration(self, client, servers))
 
-    def wake(self, now):
-        """The time that `deadline` gave has come (being early or late does no harm)."""
-        self.desk.now = now
-        self.transactions.wake()
-        self.desk.run()
+    def _locator(self, account, label, server, is_proxy, configured):
+        route = b""
+        if is_proxy and account.outbound_proxy_mode == _IN_ROUTE:
+            route = b"<sip:%s;lr>" % server.encode()
+        return Locator(self, self.resolver, account, label, server, configured, route)
+
+    # What a shell can have it do.
 
     def start(self, now):
         """Power on, where the settings say all of the network."""
@@ -82,140 +80,92 @@ class Phone:
         Either way all that was under way ends. Every active account looks up its server and
         registers, but for a rejected one, which goes on waiting (W3).
         """
-        desk = self.desk
-        own = self.own
-        desk.now = now
+        self.turn(now, self._begin, host, servers)
+
+    def _begin(self, host, servers):
         self._halt()
-        desk.spawn(self.purge())
+        self.spawn(self._keep_house())
         self.online = host is not None
         for one in self.registrations:
-            one.rest()
+            one.halt()
         if self.online:
             address = host.encode()
-            self.settings.dns_servers = servers
-            self.resolver.cache.purge(now, True)
+            self.resolver.use(servers)
             for one in self.registrations:
-                if one.current and own.host != address:
-                    one.gone = own.address
-                one.flow = desk.spawn(one.run(self.settings.start_jitter_s))
-            own.move(address, self.settings.local_sip_port)
-        desk.run()
+                one.start(self.settings.start_jitter_s, self.local.host != address)
+            self.local.set(address, self.settings.local_sip_port)
 
     def _halt(self):
-        desk = self.desk
-        while desk.flows:
-            desk.close(desk.flows[0])
-        self.transactions.table.clear()
+        self.close_all()
+        self.transactions.clear()
 
     def register(self, now):
         """Start a cycle of every registration at once (a button)."""
-        desk = self.desk
-        desk.now = now
-        for one in self.registrations:
-            if self.online:
-                desk.post(one.flow, "now")
-        desk.run()
+        self.turn(now, self._hurry)
+
+    def _hurry(self):
+        if self.online:
+            for one in self.registrations:
+                one.hurry()
 
     def stop(self, now):
         """End: un-REGISTER if the settings say so. `ended()` tells when all is said."""
-        desk = self.desk
-        desk.now = now
+        self.turn(now, self._stop)
+
+    def _stop(self):
         self._halt()
         if self.online:
             for one in self.registrations:
                 one.stop()
         self.online = False
-        desk.run()
 
     def ended(self):
-        return not self.desk.flows
+        return not self.tasks
 
-    def lives(self, now):
-        """Is every registration at work, and nothing long overdue (W11)?"""
-        for one in self.registrations:
-            if self.online and not one.flow.steps:  # type: ignore[attr-defined]
-                return False
-        due = self.deadline()
-        return due is None or clock.diff(now, due) < _OVERDUE_MS
-
-    def receive(self, channel, data, address, now):
-        """A datagram, as bytes, from `address`."""
-        desk = self.desk
-        desk.now = now
-        desk.trace.datagram(now, NAMES[channel], "<", address, data)
-        if channel:
-            self.resolver.receive(data, address)
-        elif data.strip(b"\r\n\x00"):  # else a keep-alive of the peer's
-            fault = self._sip(data, address)
-            if fault:
-                desk.count("sip " + fault)
-        desk.run()
+    # What comes in.
 
     def _sip(self, data, address):
-        """A SIP message; what is wrong with it, if it has to be dropped."""
+        """A datagram of SIP; what has to be dropped is counted (W5)."""
+        if data.strip(b"\r\n\x00"):  # else a keep-alive of the peer's
+            fault = self._read(data, address)
+            if fault:
+                self.count("sip " + fault)
+
+    def _read(self, data, address):
+        """What is wrong with a message, if it has to be dropped."""
         try:
-            m = message.read(data)
+            message = Message(data)
         except ValueError:  # the peer's fault
             return "unreadable"
-        if not m.method:
-            key = message.param(m.get(b"via"), b"branch"), m.about
-            return None if self.transactions.receive(key, m) else "not ours"
-        # Does the request come from an address that is a target (W5)?
+        if not message.method:
+            key = param(message.get(b"via"), b"branch"), message.cseq_method
+            return None if self.transactions.receive(key, message) else "not ours"
         for one in self.registrations:
-            targets = [one.current]
-            for where in one.wheres:
-                if where.plan:
-                    targets += where.plan.targets
-            for target in targets:
-                if target and target.address[0] == address[0]:
-                    return self.inbound.receive(m, address)
+            if one.knows(address[0]):
+                return self.server.receive(message, address)
         return "stranger"
 
-    def failed(self, channel, address, errno, now):
-        """The network reports that what was sent to `address` (None: it does not say) reached
-        nobody (G15)."""
-        desk = self.desk
-        desk.now = now
-        desk.count("errno %d" % errno)
-        (self.resolver if channel else self.transactions).failed(address)
-        desk.run()
-
-    def stream(self, event, data, now):
-        """What the TCP stream did: OPENED, DATA or CLOSED (see `dns.resolver`)."""
-        self.desk.now = now
-        self.resolver.stream(event, data)
-        self.desk.run()
-
-    def purge(self):
-        """A flow: drops what is so old that its wrapped time could soon be taken for a new one."""
-        while True:
-            now = self.desk.now
-            self.desk.trace.clock(now)
-            self.resolver.cache.purge(now)
-            self.inbound.forget_old()
-            for one in self.registrations:
-                failover.open_up(one.closed, now)
-                for where in one.wheres:
-                    where.forget_old()
-            yield clock.later(now, _HOUSEKEEPING_MS)
-
-    # What goes out.
-
-    def take(self):
-        """What is to be sent, in order: (channel, data, address, source port)."""
-        out = self.desk.out
-        self.desk.out = []
-        return out
-
-    def deadline(self):
-        """The time of the next `wake`; None: there is nothing to wait for."""
-        first = None
-        for thing in self.transactions.table + self.desk.flows:
-            at = thing.deadline
-            if at is not None and (first is None or clock.diff(at, first) < 0):
-                first = at
-        return first
+    # How it is.
 
     def status(self):
         """What each registration does, as a list of dicts that JSON can carry."""
-        return list(map(registration.Registration.status, self.registrations))
+        return [one.status() for one in self.registrations]
+
+    def lives(self, now):
+        """Is every registration at work, and nothing long overdue (W11)?"""
+        if self.online:
+            for one in self.registrations:
+                if not one.lives():
+                    return False
+        due = self.deadline()
+        return due is None or clock.diff(now, due) < _OVERDUE_MS
+
+    def _keep_house(self):
+        """A task: drops what is so old that its wrapped time could soon be taken for a new one."""
+        while True:
+            self.trace.clock(self.now)
+            self.resolver.forget_old()
+            self.server.forget_old()
+            for one in self.registrations:
+                one.forget_old()
+            yield clock.later(self.now, _HOUSEKEEPING_MS), ()

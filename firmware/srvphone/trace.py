@@ -16,12 +16,11 @@ from .dns import wire
 
 
 class Trace:
-    s = ms = 0
-    last = None
-
     def __init__(self, listener=None):
         self.listener = listener
         self.notes = []
+        self.s = self.ms = 0  # the time since the trace began
+        self.last = None  # the time of the newest record
 
     def clock(self, now):
         """Run the time since the start on to `now`; call it once in 6 days at least."""

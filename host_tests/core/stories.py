@@ -42,7 +42,7 @@ def current(scene, i=0):
 
 def targets(scene):
     """Those of the plan of the newest cycle, as "PB"."""
-    plan = scene.phone.registrations[0].plan
+    plan = scene.phone.registrations[0].servers.plan
     return "".join([LETTERS[target.address[0]] for target in plan.targets])
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from srvphone.account import Account, Settings, load, read, save
+from srvphone.account import Account, Settings, choice, load, read, save
 from srvphone.address import host_port, is_ipv4
 
 
@@ -12,6 +12,11 @@ def account(**fields):
     one.update(fields)
     settings, faults = load(json.dumps({"accounts": [one]}))
     return faults, settings.accounts[0]
+
+
+def chosen(one, name):
+    """The text of the choice that is kept of a field."""
+    return one.fields[name].split("|")[getattr(one, name)]
 
 
 GUIDE = """{"dns_servers": ["192.168.10.10", "192.168.10.9:5353"], "accounts": [{
@@ -27,9 +32,11 @@ def test_g25_the_settings_of_figures_2_and_3():
     assert len(settings.accounts) == 1
     one = settings.accounts[0]
     assert one.sip_server == "grandstream.com" and one.outbound_proxy == "test.grandstream.com"
-    assert one.dns_mode == "SRV" and one.dns_srv_failover_mode == "Default"
+    assert chosen(one, "dns_mode") == "SRV"
+    assert chosen(one, "dns_srv_failover_mode") == "Default"
     assert one.account_active is True and one.use_sbc is False
-    assert one.nat_traversal == "No" and one.account_display == "User Name"
+    assert chosen(one, "nat_traversal") == "No"
+    assert chosen(one, "account_display") == "User Name"
     assert load(GUIDE.encode())[1] == []
 
 
@@ -38,18 +45,49 @@ def test_g25_defaults_are_the_guides_and_grandstreams():
     assert faults == [] and settings.accounts == [] and settings.dns_servers == []
     assert (settings.local_sip_port, settings.sip_t1_ms, settings.sip_t2_ms) == (5060, 500, 4000)
     assert (settings.edns0, settings.dns_0x20, settings.use_glue) == (False, False, False)
-    assert settings.trace == "lines" and settings.start_jitter_s == 0
+    assert chosen(settings, "trace") == "lines" and settings.start_jitter_s == 0
     faults, one = account()
     assert faults == []
-    assert one.dns_mode == "A Record" and one.srv_weight_policy == "rfc2782"
-    assert one.outbound_proxy_mode == "in route" and one.sip_transport == "UDP"
+    for name, text in (
+        ("dns_mode", "A Record"),
+        ("dns_srv_failover_mode", "Default"),
+        ("srv_weight_policy", "rfc2782"),
+        ("outbound_proxy_mode", "in route"),
+        ("sip_transport", "UDP"),
+        ("cseq_on_failover", "raise"),
+        ("keep_alive", "No"),
+        ("unregister_on_reboot", "No"),
+    ):
+        assert chosen(one, name) == text
     assert one.register_expiration_s == 3600 and one.reregister_before_expiration_s == "auto"
     assert one.max_sip_request_retries == 2 and one.failover_codes == []
     assert one.registration_failure_retry_wait_s == 20 and one.forbidden_retry_wait_s == 1200
     assert (one.random_retry_wait_min_s, one.random_retry_wait_max_s) == (60, 600)
-    assert one.failback_timeout_s == 3600 and one.cseq_on_failover == "raise"
-    assert (one.keep_alive, one.keep_alive_interval_s, one.keep_alive_max_lost) == ("No", 30, 3)
-    assert one.unregister_on_reboot == "No" and one.register_before_dns_srv_failover is False
+    assert one.failback_timeout_s == 3600 and one.register_before_dns_srv_failover is False
+    assert (one.keep_alive_interval_s, one.keep_alive_max_lost) == (30, 3)
+
+
+def test_g25_choices_are_kept_as_the_numbers_of_the_p_values():
+    """P103, P26040, P81, P2397, P130 and P52, as Grandstream's phones number them."""
+    for name, texts in (
+        ("dns_mode", ("A Record", "SRV", "NAPTR/SRV", "Use Configured IP")),
+        (
+            "dns_srv_failover_mode",
+            (
+                "Default",
+                "Saved one until DNS TTL",
+                "Saved one until no responses",
+                "Saved one until failback timeout",
+            ),
+        ),
+        ("unregister_on_reboot", ("No", "All", "Instance")),
+        ("keep_alive", ("No", "OPTIONS")),
+        ("sip_transport", ("UDP",)),
+        ("nat_traversal", ("No",)),
+    ):
+        for number, text in enumerate(texts):
+            faults, one = account(**{name: text})
+            assert faults == [] and getattr(one, name) == number, name
 
 
 def test_g25_an_inactive_account_needs_no_server():
@@ -126,8 +164,8 @@ def test_w8_every_choice_and_both_ends_of_every_range_are_allowed():
             faults, one = account(**{name: value})
             faults = [f for f in faults if not f.endswith("above the max")]
             assert faults == [], faults
-            if "Yes" in allowed:
-                value = value == "Yes"
+            if value in allowed.split("|"):
+                value = choice(allowed, value)
             assert getattr(one, name) == value and type(getattr(one, name)) is type(value)
 
 
@@ -370,6 +408,8 @@ def test_w8_every_default_is_itself_allowed():
             if "Yes" in allowed:
                 assert type(value) is bool
                 value = "Yes" if value else "No"
+            elif allowed[0] not in "<[" and ".." not in allowed:
+                value = allowed.split("|")[value]
             given = {name: value}
             if thing is Account:
                 given = {"accounts": [{"account_active": "No", name: value}]}

@@ -104,13 +104,13 @@ def test_g17_one_nonce_for_each_request():
 
 def test_g17_nonces_are_bounded():
     scene = registered()
-    registration = scene.phone.registrations[0]
+    nonces = scene.phone.registrations[0].client.nonces
     for i in range(15):
-        registration.nonces["192.0.2.%d" % i, 5060] = None
-    assert len(registration.nonces) == 16
+        nonces["192.0.2.%d" % i, 5060] = None
+    assert len(nonces) == 16
     scene.primary.fails("closed")
     refresh(scene)
-    assert current(scene) == "B" and len(registration.nonces) == 1
+    assert current(scene) == "B" and len(nonces) == 1
 
 
 # What servers may ask for

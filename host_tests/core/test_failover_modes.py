@@ -485,7 +485,7 @@ def test_g15_503_without_retry_after_moves_on_and_closes_nothing():
         assert refreshed(scene) == "PB"
         scene.phone.register(scene.sim.ticks())
         scene.sim.run(scene.sim.now + 1000)
-        assert scene.phone.registrations[0].closed == {}
+        assert scene.phone.registrations[0].servers.closed_until == {}
         scene.primary.works()
         assert refreshed(scene) == ("P" if mode in (DEFAULT, UNTIL_TTL) else "B")
         blameless(scene.primary, scene.backup)

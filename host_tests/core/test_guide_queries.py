@@ -5,7 +5,7 @@ Figures 5 and 7: the phone is 192.168.10.11, the DNS server 192.168.10.10. IDs a
 
 from cases import STARTS, dns_messages, vector_text
 from dnsnumbers import T_A, T_NAPTR, T_SRV
-from lookups import where_of
+from lookups import locator_of
 from sim import guide
 from sim.dns import Zone
 from srvphone.clock import diff
@@ -104,7 +104,7 @@ def test_g12_every_captured_response_is_read_to_the_guides_values():
                 answer = answered.pop((wire.name(host + ".grandstream.com"), T_A))
                 assert (answer.records, answer.ttl) == ([address], ttl)
             assert not answered
-            plan = where_of(scene.phone).plan
+            plan = locator_of(scene.phone).plan
             assert [target.address for target in plan.targets] == [
                 (guide.PRIMARY, 5060),
                 (guide.BACKUP, 5060),
@@ -119,7 +119,7 @@ def test_g12_additional_addresses_do_not_replace_the_a_queries():
         scene.start(use_glue=setting)
         scene.sim.run(100)
         assert len(scene.sim.queries()) == count
-        assert len(where_of(scene.phone).plan.targets) == 2
+        assert len(locator_of(scene.phone).plan.targets) == 2
 
 
 def test_g12_edns0_and_0x20_are_settings_of_the_phone():
@@ -129,7 +129,7 @@ def test_g12_edns0_and_0x20_are_settings_of_the_phone():
     names = [query[3] for query in scene.sim.queries()]
     assert names[0] != QUERIES["SRV"][0][4:] and names[0].lower() == QUERIES["SRV"][0][4:]
     assert all(f.data[11] == 1 for f in scene.sim.frames if f.to == (guide.DNS, 53))
-    assert len(where_of(scene.phone).plan.targets) == 2
+    assert len(locator_of(scene.phone).plan.targets) == 2
 
 
 def test_g27_the_simulated_zone_is_that_of_figure_18():

@@ -58,7 +58,7 @@ def test_w6_without_a_network_nothing_is_sent_and_nothing_waits():
             assert scene.phone.transactions.table == scene.phone.resolver.queries == []
             sim.run(gone + 50000)
             assert not [f for f in sim.frames if f.t > gone and f.source[0] == PHONE]
-            assert len(scene.phone.desk.flows) == 1  # the housekeeping
+            assert len(scene.phone.tasks) == 1  # the housekeeping
             for server in (scene.primary, scene.backup, scene.dns):
                 server.works()
             sim.host().online(PHONE, SERVERS)
@@ -213,7 +213,7 @@ def test_w6_a_phone_that_ends_without_a_network_says_no_farewell():
         sim.host().offline()
         sim.run(sim.now + 1000)
         scene.phone.stop(sim.ticks())
-        assert scene.phone.ended() and scene.phone.take() == []
+        assert scene.phone.ended() and scene.phone.take(scene.sim.ticks()) == []
 
 
 def test_w11_a_phone_lives_while_its_flows_do():
@@ -227,7 +227,7 @@ def test_w11_a_phone_lives_while_its_flows_do():
         sim.host().online(PHONE, SERVERS)
         settle(scene)
         assert phone.lives(sim.ticks())
-        phone.desk.close(phone.registrations[0].flow)
+        phone.close(phone.registrations[0].task)
         assert not phone.lives(sim.ticks())
 
 

@@ -18,12 +18,11 @@ def full(record):
 
 def clean(phone, sim):
     """Nothing is left that would ever act again."""
-    desk = phone.desk
-    assert phone.ended() and desk.flows == [] and desk.events == []
+    assert phone.ended() and phone.tasks == [] and phone._events == []
     assert phone.resolver.queries == []
     sim.run(sim.now + 40000)  # what has ended is remembered for 64*T1
     assert phone.transactions.table == [] and phone.deadline() is None
-    assert desk.flows == [] and phone.take() == []
+    assert phone.tasks == [] and phone.take(sim.ticks()) == []
 
 
 def failover_story(mode, unregister, tick=0):
@@ -53,7 +52,7 @@ def failover_story(mode, unregister, tick=0):
 
 
 def test_w6_a_phone_stopped_at_any_step_leaves_nothing_behind():
-    """Every flow can be closed at every yield."""
+    """Every task can be closed at every yield."""
     for mode, unregister in zip(MODES, ("No", "Instance", "All", "Instance")):
         steps = 0
         scene = failover_story(mode, unregister)
@@ -130,7 +129,7 @@ def test_w6_a_month_goes_by():
         sim.run(30 * 86400000)
         assert current(scene) == "B" and scene.backup.bound("2002") > 0
         assert scene.phone.transactions.table == []
-        assert len(scene.phone.desk.counts) <= 1
+        assert len(scene.phone.counts) <= 1
 
 
 def test_w6_housekeeping_forgets_what_is_too_old():
@@ -141,12 +140,15 @@ def test_w6_housekeeping_forgets_what_is_too_old():
     phone.register(sim.ticks())
     settle(scene)
     scene.backup.request("OPTIONS", (guide.PHONE, 5060))
-    phone.registrations[0].closed["192.0.2.1", 5060] = sim.ticks() + 1000
+    phone.registrations[0].servers.closed_until["192.0.2.1", 5060] = sim.ticks() + 1000
     sim.run(sim.now + 100)
-    assert phone.inbound.answers
+    assert phone.server.answers
     sim.run(5 * 86400000)
-    assert phone.registrations[0].closed == {} and phone.inbound.answers == {}
-    assert phone.resolver.cache.answers == {} and phone.registrations[0].wheres[0].plan is None
+    assert phone.registrations[0].servers.closed_until == {} and phone.server.answers == {}
+    assert (
+        phone.resolver.cache.answers == {}
+        and phone.registrations[0].servers.locators[0].plan is None
+    )
     assert phone.status()[0]["state"] == "registered"
     phone.register(sim.ticks())
     sim.run(sim.now + 1000)
@@ -162,7 +164,7 @@ def test_w3_no_secret_is_ever_shown():
         if ha1:
             scene.primary.algorithms = []
         phone = scene.start(guide.account(register_expiration_s=60, **fields))
-        phone.desk.trace.listener = lambda record, to=shown: to.append(full(record))
+        phone.trace.listener = lambda record, to=shown: to.append(full(record))
         scene.sim.run(200000)
         scene.primary.proxy = True
         scene.primary.restart()
@@ -174,7 +176,7 @@ def test_w3_no_secret_is_ever_shown():
             if "uthorization: " in text
         ]
         assert ha1 or len(values) > 5
-        text = "\n".join(shown + [repr(phone.status()), repr(phone.desk.trace.notes)])
+        text = "\n".join(shown + [repr(phone.status()), repr(phone.trace.notes)])
         for secret in values + [PASSWORD, ha1 or PASSWORD]:
             assert secret not in text
             assert secret.encode().hex() not in text
@@ -225,8 +227,8 @@ def test_w9_many_accounts_stay_within_the_bounds():
 def test_w9_the_trace_keeps_the_newest():
     scene = registered()
     scene.sim.run(3000000)
-    assert len(scene.phone.desk.trace.notes) == 8
-    assert scene.phone.desk.trace.notes[-1][0] > 2900
+    assert len(scene.phone.trace.notes) == 8
+    assert scene.phone.trace.notes[-1][0] > 2900
 
 
 def test_w5_reports_of_the_network_are_counted_and_change_nothing():
@@ -235,8 +237,8 @@ def test_w5_reports_of_the_network_are_counted_and_change_nothing():
     for channel in (0, 1):
         for peer in (None, ("192.168.10.13", 5060), ("203.0.113.1", 9)):
             phone.failed(channel, peer, NO_NETWORK, scene.sim.ticks())
-    assert current(scene) == "P" and phone.take() == []
-    assert phone.desk.counts == {"errno 101": 6}
+    assert current(scene) == "P" and phone.take(scene.sim.ticks()) == []
+    assert phone.counts == {"errno 101": 6}
 
 
 def test_g25_status_tells_what_each_registration_does():
@@ -262,7 +264,7 @@ def test_g25_status_tells_what_each_registration_does():
 def test_w5_what_comes_in_harms_no_trace_line():
     shown = []
     scene = registered()
-    scene.phone.desk.trace.listener = lambda record: shown.append(full(record))
+    scene.phone.trace.listener = lambda record: shown.append(full(record))
     query = scene.sim.frames[0].data
     for name in (b"%s%d%n\\", b'\x1b[2J\r\n\0\xff."; '):
         labels = bytes([len(name)]) + name

@@ -1,7 +1,7 @@
 """A server's name -> targets: what is asked for, in which order, for how long (G1 to G13a)."""
 
 from cases import DAY_MS, STARTS
-from lookups import NET, ONE, TWO, ZONE, network, where_of
+from lookups import NET, ONE, TWO, ZONE, locator_of, network
 from sim import guide
 from srvphone.clock import later
 
@@ -16,14 +16,14 @@ def zone(*lines):
 
 
 def looked_up(mode, *lines, server=TOP, count=1, tick=0, seed=1, until=60000, **fields):
-    """The plan of a server by a zone: (sim, looker, Location, plan)."""
+    """The plan of a server by a zone: (sim, looker, Locator, plan)."""
     zones = [zone(*lines), NET] if lines else [ZONE, NET]
     sim, looker, _ = network(count, tick, seed, zones)
-    where = looker.location(server, dns_mode=mode, **fields)
-    asked = looker.plan(where)
+    locator = looker.locator(server, dns_mode=mode, **fields)
+    asked = looker.plan(locator)
     sim.run(until)
-    assert asked.value is where.plan and looker.idle()
-    return sim, looker, where, asked.value
+    assert asked.value is locator.plan and looker.idle()
+    return sim, looker, locator, asked.value
 
 
 def queries(sim, since=0):
@@ -35,10 +35,10 @@ def targets(plan):
     return ["%s:%d" % target.address for target in plan.targets]
 
 
-def again(sim, looker, where, ms=10000):
+def again(sim, looker, locator, ms=10000):
     """Ask for the plan once more and let so much time pass: (what was asked, the plan)."""
     now = sim.now
-    asked = looker.plan(where)
+    asked = looker.plan(locator)
     sim.run(now + ms)
     return queries(sim, now), asked.value
 
@@ -113,7 +113,7 @@ def test_g2_explicit_port_just_addresses():
 
 
 def test_g3_one_a_query_port_5060_order_of_the_answer():
-    sim, _, where, plan = looked_up("A Record", server="Many.Example.org")
+    sim, _, locator, plan = looked_up("A Record", server="Many.Example.org")
     assert queries(sim) == ["A many.example.org"]
     assert targets(plan) == ["192.0.2.21:5060", "192.0.2.22:5060", "192.0.2.23:5060"]
     assert plan.targets[0].host == "many.example.org"
@@ -200,7 +200,7 @@ def test_g4_names_that_a_server_compresses_all_the_same_are_read():
         sim, looker, (server,) = network(1)
         server.zone.add("@ 9 IN NAPTR 1 1 " + UDP)
         server.squeeze = True
-        plan = again(sim, looker, looker.location(TOP, dns_mode=mode))[1]
+        plan = again(sim, looker, looker.locator(TOP, dns_mode=mode))[1]
         assert targets(plan) == ["192.0.2.13:5060", "192.0.2.12:5062"]
 
 
@@ -340,13 +340,13 @@ def test_g6_nothing_else_is_tried_if_dns_does_not_say_what_the_best_one_leads_to
     for how, ms in (("SERVFAIL", 100), ("silent", 20000), ("REFUSED", 100)):
         sim, looker, (server,) = network(1, zones=[zone(*lines + list(DOWN + OTHER + THIRD))])
         server.fails(how, "_sip._udp.third.example.org")
-        where = looker.location(TOP, dns_mode="NAPTR/SRV")
-        asked, plan = again(sim, looker, where, ms)
+        locator = looker.locator(TOP, dns_mode="NAPTR/SRV")
+        asked, plan = again(sim, looker, locator, ms)
         assert not plan.targets and asked[-1] == "SRV _sip._udp.third.example.org"
     lines[0] = '@ 9 IN NAPTR 5 1 "a" "SIP+D2U" "" c'
     sim, looker, (server,) = network(1, zones=[zone(*lines + list(DOWN + OTHER + THIRD))])
     server.fails("SERVFAIL", "c.example.org")
-    asked, plan = again(sim, looker, looker.location(TOP, dns_mode="NAPTR/SRV"))
+    asked, plan = again(sim, looker, looker.locator(TOP, dns_mode="NAPTR/SRV"))
     assert not plan.targets and asked == ["NAPTR example.org", "A c.example.org"]
 
 
@@ -392,7 +392,7 @@ P, B1, B2 = "192.0.2.31", "192.0.2.32", "192.0.2.33"
 def configured(*ips, **fields):
     for name, ip in zip(IPS, ips):
         fields[name] = ip
-    sim, looker, where, plan = looked_up("Use Configured IP", **fields)
+    sim, looker, locator, plan = looked_up("Use Configured IP", **fields)
     return queries(sim), targets(plan), looker
 
 
@@ -411,9 +411,9 @@ def test_g7_the_port_is_the_sip_servers():
     asked, found, _ = configured(P, B1, server="example.org:5099")
     assert asked == [] and found == [P + ":5099", B1 + ":5099"]
     sim, looker, _ = network(1)
-    where = looker.location("proxy.example.org:7", dns_mode="Use Configured IP", primary_ip=P)
-    where.account.sip_server = "example.org:5099"
-    assert targets(again(sim, looker, where)[1]) == [P + ":5099"]
+    locator = looker.locator("proxy.example.org:7", dns_mode="Use Configured IP", primary_ip=P)
+    locator.account.sip_server = "example.org:5099"
+    assert targets(again(sim, looker, locator)[1]) == [P + ":5099"]
 
 
 def test_g7_none_set_says_so_and_uses_a_records():
@@ -429,10 +429,10 @@ def test_g7_stands_for_the_first_server_alone():
 
 
 def test_g7_a_plan_that_needed_no_dns_does_not_end():
-    sim, looker, where, plan = looked_up("Use Configured IP", primary_ip=P)
+    sim, looker, locator, plan = looked_up("Use Configured IP", primary_ip=P)
     sim.run(3 * DAY_MS + 60001)
-    where.forget_old()
-    assert again(sim, looker, where) == ([], plan)
+    locator.forget_old()
+    assert again(sim, looker, locator) == ([], plan)
     assert looker.noted("G4", "plan")[0][1] == "0 192.0.2.31:5060 "
 
 
@@ -465,7 +465,7 @@ def test_g8_the_policy_setting_reaches_the_draw():
 def test_g9_a_single_dot_no_service_no_fallback():
     for mode in ("SRV", "NAPTR/SRV"):
         lines = ("_sip._udp 9 IN SRV 0 0 0 .", "@ 99 IN A 192.0.2.1")
-        sim, looker, where, plan = looked_up(mode, *lines, until=9000)
+        sim, looker, locator, plan = looked_up(mode, *lines, until=9000)
         assert queries(sim)[-1] == "SRV " + SRV and not plan.targets
         assert [text for _, text in looker.noted("G9", "skipped")] == ["0 .:0"]
         assert not plan.stale
@@ -474,10 +474,10 @@ def test_g9_a_single_dot_no_service_no_fallback():
 def test_g9_asked_again_after_its_ttl():
     for tick in STARTS:
         lines = ("_sip._udp 9 IN SRV 0 0 0 .",)
-        sim, looker, where, plan = looked_up("SRV", *lines, tick=tick, until=9001)
-        assert again(sim, looker, where, 0) == ([], plan)
+        sim, looker, locator, plan = looked_up("SRV", *lines, tick=tick, until=9001)
+        assert again(sim, looker, locator, 0) == ([], plan)
         sim.run(9002)
-        assert again(sim, looker, where, 10)[0] == ["SRV " + SRV]
+        assert again(sim, looker, locator, 10)[0] == ["SRV " + SRV]
 
 
 def test_g9_the_next_naptr_still_counts():
@@ -536,8 +536,8 @@ def test_g10_never_after_servfail_refused_or_a_timeout():
         for mode in ("SRV", "NAPTR/SRV"):
             sim, looker, (server,) = network(1)
             server.fails(how, SRV)
-            where = looker.location(TOP, dns_mode=mode)
-            asked, plan = again(sim, looker, where, ms)
+            locator = looker.locator(TOP, dns_mode=mode)
+            asked, plan = again(sim, looker, locator, ms)
             assert asked[-1] == "SRV " + SRV and not plan.targets
 
 
@@ -586,13 +586,13 @@ def test_g13_the_plans_ttl_is_the_smallest_of_its_records():
         )
         lines = [line % ttl for line, ttl in zip(lines, ttls)]
         for tick in STARTS:
-            sim, looker, where, plan = looked_up("NAPTR/SRV", *lines, tick=tick, until=100)
+            sim, looker, locator, plan = looked_up("NAPTR/SRV", *lines, tick=tick, until=100)
             end = 5002 + 2 * ttls.index(5)  # it was answered at 2, 4 or 6 ms
             sim.run(end - 1)
-            assert not plan.up(sim.ticks()) and again(sim, looker, where, 0) == ([], plan)
+            assert not plan.up(sim.ticks()) and again(sim, looker, locator, 0) == ([], plan)
             sim.run(end)
             assert plan.up(sim.ticks())
-            asked, new = again(sim, looker, where, 10)
+            asked, new = again(sim, looker, locator, 10)
             assert len(asked) == 1 and new is not plan  # the other two are still cached
             notes = [text for _, text in looker.noted("G4", "plan")]
             assert notes == ["0 192.0.2.1:5060 TTL 5 s"] * 2
@@ -600,10 +600,10 @@ def test_g13_the_plans_ttl_is_the_smallest_of_its_records():
 
 def test_g13_ttl_0_is_used_once():
     lines = ("_sip._udp 0 IN SRV 0 0 5060 a", "a 60 IN A 192.0.2.1")
-    sim, looker, where, plan = looked_up("SRV", *lines, until=100)
+    sim, looker, locator, plan = looked_up("SRV", *lines, until=100)
     assert targets(plan) == ["192.0.2.1:5060"] and plan.up(sim.ticks())
     for _ in range(2):
-        asked, plan = again(sim, looker, where)
+        asked, plan = again(sim, looker, locator)
         assert asked == ["SRV " + SRV] and targets(plan) == ["192.0.2.1:5060"]
 
 
@@ -611,24 +611,24 @@ def test_g13_a_ttl_is_a_day_at_most_also_with_its_top_bit_set():
     for ttl in (86401, 2147483647, 2147483648, 4294967295):
         lines = ("_sip._udp %d IN SRV 0 0 5060 a" % ttl, "a %d IN A 192.0.2.1" % ttl)
         for tick in STARTS:
-            sim, looker, where, plan = looked_up("SRV", *lines, tick=tick, until=DAY_MS + 1)
-            assert again(sim, looker, where, 0) == ([], plan)
+            sim, looker, locator, plan = looked_up("SRV", *lines, tick=tick, until=DAY_MS + 1)
+            assert again(sim, looker, locator, 0) == ([], plan)
             sim.run(DAY_MS + 2)
             assert plan.up(sim.ticks())
 
 
 def test_g13_the_record_set_changes_at_the_ttl():
     sim, looker, (server,) = network(1)
-    where = looker.location(TOP, dns_mode="SRV")
-    assert targets(again(sim, looker, where, 100)[1]) == ["192.0.2.13:5060", "192.0.2.12:5062"]
+    locator = looker.locator(TOP, dns_mode="SRV")
+    assert targets(again(sim, looker, locator, 100)[1]) == ["192.0.2.13:5060", "192.0.2.12:5062"]
     server.zone.set("_sip._udp 20 IN SRV 1 0 5064 b\n_sip._udp 20 IN SRV 2 0 5060 a")
     server.zone.set("a 10 IN A 192.0.2.14")
-    assert again(sim, looker, where, 9904)[0] == []
-    asked, plan = again(sim, looker, where, 100)  # the TTL of a, not that of the SRV records
+    assert again(sim, looker, locator, 9904)[0] == []
+    asked, plan = again(sim, looker, locator, 100)  # the TTL of a, not that of the SRV records
     assert asked == ["A a.example.org"]
     assert targets(plan) == ["192.0.2.14:5060", "192.0.2.12:5062"]
     sim.run(20002)
-    asked, plan = again(sim, looker, where, 100)
+    asked, plan = again(sim, looker, locator, 100)
     assert asked == ["SRV " + SRV]
     assert targets(plan) == ["192.0.2.12:5064", "192.0.2.14:5060"]
 
@@ -636,55 +636,55 @@ def test_g13_the_record_set_changes_at_the_ttl():
 def silenced(tick=0, how="silent", count=1, until=40000):
     """A plan of mode SRV whose TTL is up, and DNS servers that all do this."""
     sim, looker, servers = network(count, tick)
-    where = looker.location(TOP, dns_mode="SRV")
-    plan = again(sim, looker, where, until)[1]
+    locator = looker.locator(TOP, dns_mode="SRV")
+    plan = again(sim, looker, locator, until)[1]
     for server in servers:
         server.fails(how)
-    return sim, looker, servers, where, plan
+    return sim, looker, servers, locator, plan
 
 
 def test_g13_dns_is_silent_the_old_plan_after_1_8_s_the_lookup_goes_on():
     for tick in STARTS:
-        sim, looker, servers, where, plan = silenced(tick)
-        asked = looker.plan(where)
+        sim, looker, servers, locator, plan = silenced(tick)
+        asked = looker.plan(locator)
         sim.run(41799)
         assert asked.value is None and not plan.stale
         sim.run(41800)
         assert asked.value is plan and asked.ms == 41800 and plan.stale
         assert looker.noted("G13", "stale") == [(41800, "0 example.org")]
-        assert looker.resolver.queries and where.lookup in looker.desk.flows
+        assert looker.resolver.queries and locator.lookup in looker.tasks
         sim.run(48000)
-        assert looker.idle() and where.plan is plan and len(plan.targets) == 2
+        assert looker.idle() and locator.plan is plan and len(plan.targets) == 2
         text = "0 192.0.2.13:5060 192.0.2.12:5062 stale"
         assert looker.noted("G4", "plan")[-1] == (48000, text)
 
 
 def test_g13_a_plan_dropped_while_its_stale_use_is_waited_for_is_used_all_the_same():
     for tick in STARTS:
-        sim, looker, servers, where, plan = silenced(tick)
-        asked = looker.plan(where)
+        sim, looker, servers, locator, plan = silenced(tick)
+        asked = looker.plan(locator)
         sim.run(41000)
-        where.plan = None  # what housekeeping does at the end of the three days
+        locator.plan = None  # what housekeeping does at the end of the three days
         sim.run(42000)
         assert asked.value is plan and asked.ms == 41800 and plan.stale
 
 
 def test_g13_the_lookup_that_went_on_brings_the_new_plan():
-    sim, looker, servers, where, plan = silenced()
-    asked = looker.plan(where)
+    sim, looker, servers, locator, plan = silenced()
+    asked = looker.plan(locator)
     sim.run(41900)
     servers[0].works()
     sim.run(42100)
-    assert asked.value is plan and where.plan is not plan
-    assert not where.plan.stale and len(where.plan.targets) == 2
-    assert again(sim, looker, where, 0) == ([], where.plan)
+    assert asked.value is plan and locator.plan is not plan
+    assert not locator.plan.stale and len(locator.plan.targets) == 2
+    assert again(sim, looker, locator, 0) == ([], locator.plan)
 
 
 def test_g13_two_cycles_share_the_lookup_that_goes_on():
-    sim, looker, servers, where, plan = silenced()
-    looker.plan(where)
+    sim, looker, servers, locator, plan = silenced()
+    looker.plan(locator)
     sim.run(45000)
-    asked = looker.plan(where)
+    asked = looker.plan(locator)
     sim.run(46800)
     assert asked.value is plan and asked.ms == 46800
     assert len([q for q in queries(sim, 40000) if q == "SRV " + SRV]) == 3
@@ -692,57 +692,57 @@ def test_g13_two_cycles_share_the_lookup_that_goes_on():
 
 def test_g13_refusals_lead_to_the_old_plan_at_once():
     for how in ("SERVFAIL", "REFUSED", "closed"):
-        sim, looker, servers, where, plan = silenced(how=how)
-        asked, used = again(sim, looker, where, 10)
+        sim, looker, servers, locator, plan = silenced(how=how)
+        asked, used = again(sim, looker, locator, 10)
         assert used is plan and plan.stale and asked == ["SRV " + SRV]
-        assert again(sim, looker, where, 10) == ([], plan)  # a failed name is not asked again
+        assert again(sim, looker, locator, 10) == ([], plan)  # a failed name is not asked again
         sim.run(45100)
-        assert again(sim, looker, where, 10) == (["SRV " + SRV], plan)
+        assert again(sim, looker, locator, 10) == (["SRV " + SRV], plan)
         servers[0].works()
         sim.run(65000)
-        new = again(sim, looker, where, 10)[1]
+        new = again(sim, looker, locator, 10)[1]
         assert new is not plan and not new.stale and targets(new) == targets(plan)
 
 
 def test_g13_a_denial_is_an_answer_and_ends_the_old_plan():
-    sim, looker, servers, where, plan = silenced(how="NXDOMAIN")
-    asked, new = again(sim, looker, where, 10)
+    sim, looker, servers, locator, plan = silenced(how="NXDOMAIN")
+    asked, new = again(sim, looker, locator, 10)
     assert asked == ["SRV " + SRV, "A example.org"]
     assert new is not plan and not new.targets and not new.stale
 
 
 def test_g13_stale_for_three_days_at_most():
     for tick in STARTS:
-        sim, looker, servers, where, plan = silenced(tick)
+        sim, looker, servers, locator, plan = silenced(tick)
         end = 10002 + 2 + 3 * DAY_MS  # the address of a was the first to end
         hours = 12 * 3600000
         while sim.now + hours < end:
             sim.run(sim.now + hours)
-            looker.desk.now = sim.ticks()
-            where.forget_old()
+            looker.now = sim.ticks()
+            locator.forget_old()
             looker.cache.purge(sim.ticks())
         sim.run(end - 1)
-        asked = looker.plan(where)
+        asked = looker.plan(locator)
         sim.run(end + 20000)
         assert asked.value is plan and plan.stale
-        asked = looker.plan(where)
-        assert where.plan is None
+        asked = looker.plan(locator)
+        assert locator.plan is None
         sim.run(end + 60000)
         assert asked.value is not plan and not asked.value.targets and looker.idle()
 
 
 def test_g13_an_old_plan_is_forgotten_before_its_time_could_wrap():
-    sim, looker, where, plan = looked_up("SRV", until=100)
+    sim, looker, locator, plan = looked_up("SRV", until=100)
     for ms, kept in ((10003 + 3 * DAY_MS, plan), (10004 + 3 * DAY_MS, None)):
-        looker.desk.now = later(sim.tick, ms)
-        where.forget_old()
-        assert where.plan is kept
+        looker.now = later(sim.tick, ms)
+        locator.forget_old()
+        assert locator.plan is kept
 
 
 def test_g13_without_an_old_plan_the_answer_is_waited_for():
     sim, looker, servers = network(1)
     servers[0].fails("silent")
-    asked = looker.plan(looker.location(TOP, dns_mode="SRV"))
+    asked = looker.plan(looker.locator(TOP, dns_mode="SRV"))
     sim.run(7999)
     assert asked.value is None
     sim.run(8000)
@@ -752,29 +752,29 @@ def test_g13_without_an_old_plan_the_answer_is_waited_for():
 
 def test_g13_one_host_is_not_answered_its_old_addresses_are_used_on():
     for how, ms in (("SERVFAIL", 10), ("silent", 20000)):
-        sim, looker, servers, where, plan = silenced(how="")
+        sim, looker, servers, locator, plan = silenced(how="")
         servers[0].fails(how, "b.example.org")
         servers[0].zone.set("a 10 IN A 192.0.2.14")
         sim.run(60000)
-        again(sim, looker, where, ms)
-        new = where.plan
+        again(sim, looker, locator, ms)
+        new = locator.plan
         assert new is not plan and new.stale
         assert targets(new) == ["192.0.2.14:5060", "192.0.2.12:5062"]
         assert new.expires == plan.expires  # so three days from there at most
         sim.run(110000)
-        assert again(sim, looker, where, ms)[0][0] == "SRV " + SRV
+        assert again(sim, looker, locator, ms)[0][0] == "SRV " + SRV
     sim, looker, (server,) = network(1)
     server.fails("SERVFAIL", "a.example.org")
-    plan = again(sim, looker, looker.location(TOP, dns_mode="SRV"), 10)[1]
+    plan = again(sim, looker, looker.locator(TOP, dns_mode="SRV"), 10)[1]
     assert targets(plan) == ["192.0.2.12:5062"] and not plan.stale
 
 
 def test_g13_a_mode_keeps_its_old_address_too():
     sim, looker, (server,) = network(1)
-    where = looker.location("many.example.org")
-    plan = again(sim, looker, where, 10003)[1]
+    locator = looker.locator("many.example.org")
+    plan = again(sim, looker, locator, 10003)[1]
     server.fails("REFUSED")
-    new = again(sim, looker, where, 10)[1]
+    new = again(sim, looker, locator, 10)[1]
     assert targets(new) == targets(plan) and new.stale
     assert looker.noted("G4", "plan")[-1][1].endswith(" stale")
 
@@ -784,8 +784,8 @@ def test_g13a_naptr_refused_by_all_servers_counts_as_no_naptr():
         sim, looker, servers = network(2)
         for server, how in zip(servers, hows):
             server.fails(how, kind="NAPTR")
-        where = looker.location(TOP, dns_mode="NAPTR/SRV")
-        asked, plan = again(sim, looker, where, 100)
+        locator = looker.locator(TOP, dns_mode="NAPTR/SRV")
+        asked, plan = again(sim, looker, locator, 100)
         assert asked[:3] == ["NAPTR example.org", "NAPTR example.org", "SRV " + SRV]
         assert len(plan.targets) == 2
 
@@ -795,7 +795,7 @@ def test_g13a_a_timeout_or_servfail_of_naptr_does_not():
         sim, looker, servers = network(2)
         for server, how in zip(servers, hows):
             server.fails(how, kind="NAPTR")
-        asked, plan = again(sim, looker, looker.location(TOP, dns_mode="NAPTR/SRV"), 20000)
+        asked, plan = again(sim, looker, looker.locator(TOP, dns_mode="NAPTR/SRV"), 20000)
         assert set(asked) == {"NAPTR example.org"} and not plan.targets
 
 
@@ -809,7 +809,7 @@ def test_g13a_two_accounts_asking_at_once_share_queries_and_nothing_else():
         "A test2.grandstream.com",
         "A test1.grandstream.com",
     ]
-    first, second = where_of(phone, 0).plan, where_of(phone, 1).plan
+    first, second = locator_of(phone, 0).plan, locator_of(phone, 1).plan
     assert first is not second and first.targets == second.targets
     sent = [s[0] for s in scene.sim.sip("REGISTER", guide.PRIMARY)]
     assert len(sent) == 6 and sent[0] == sent[1]  # each account tries the primary itself
@@ -826,14 +826,14 @@ def test_g13_dns_dies_after_the_registration_which_goes_on():
         sim.run(10 * 60000)
         first, second = [query[0] for query in sim.queries()][asked : asked + 2]
         assert second - first == 1000
-        where = where_of(scene.phone)
-        assert where.plan.stale and len(where.plan.targets) == 2
+        locator = locator_of(scene.phone)
+        assert locator.plan.stale and len(locator.plan.targets) == 2
         after = [sent[0] for sent in sim.sip("REGISTER") if sent[0] > first]
         assert after[0] == first + 1800 and sim.sip("REGISTER")[-1][2] == guide.PRIMARY
         assert scene.primary.bound("2002") and not sim.sip("REGISTER", guide.BACKUP)
         scene.dns.works()
         sim.run(18 * 60000)  # a failed name is not asked for 5 min at most
-        assert not where.plan.stale
+        assert not locator.plan.stale
 
 
 # The flow.
@@ -841,17 +841,17 @@ def test_g13_dns_dies_after_the_registration_which_goes_on():
 
 def test_plan_events_for_somebody_else_are_not_lost():
     sim, looker, servers = network(1)
-    where = looker.location(TOP)
+    locator = looker.locator(TOP)
     heard = []
 
     def cycle():
-        yield from where.plan_now()
-        heard.append((yield None))
-        heard.append((yield None))
+        yield from locator.plan_now()
+        heard.append((yield None, str))
+        heard.append((yield None, str))
 
-    asked = looker.spawn(cycle)
-    looker.desk.post(asked.flow, "now")
-    looker.desk.post(asked.flow, "late")
+    asked = looker.begin(cycle)
+    looker.post(asked.task, "now")
+    looker.post(asked.task, "late")
     sim.run(100)
     assert heard == ["now", "late"]
 
@@ -863,35 +863,35 @@ def test_plan_lookup_can_be_closed_at_every_yield():
         servers[0].fails("silent", times=1)
         servers[0].fails("truncated", kind="SRV")
         servers[1].fails("REFUSED", times=1)
-        where = looker.location(TOP, dns_mode="NAPTR/SRV")
-        asked = looker.plan(where)
+        locator = looker.locator(TOP, dns_mode="NAPTR/SRV")
+        asked = looker.plan(locator)
         for _ in range(steps):
             sim.step(60000)
         if asked.value:
             break
-        looker.close(asked.flow, where.lookup)
+        looker.end(asked.task, locator.lookup)
         assert looker.idle()
         sim.run(61000)
-        assert again(sim, looker, where)[1].targets and looker.idle()
+        assert again(sim, looker, locator)[1].targets and looker.idle()
         steps += 1
     assert steps > 8 and len(asked.value.targets) == 2
 
 
 def test_w6_no_dns_server_then_one():
     sim, looker, _ = network(0)
-    where = looker.location(TOP, dns_mode="SRV")
-    assert not again(sim, looker, where, 10)[1].targets and looker.noted("W6", "no-answer")
+    locator = looker.locator(TOP, dns_mode="SRV")
+    assert not again(sim, looker, locator, 10)[1].targets and looker.noted("W6", "no-answer")
     sim.dns(ONE, ZONE)
-    looker.settings.dns_servers = [(ONE, 53)]
-    assert len(again(sim, looker, where, 10)[1].targets) == 2
+    looker.resolver.use([(ONE, 53)])
+    assert len(again(sim, looker, locator, 10)[1].targets) == 2
 
 
 def test_w2_silent_servers_the_stale_plan_then_retry():
-    sim, looker, servers, where, plan = silenced(count=2)
-    assert again(sim, looker, where, 10000)[1] is plan
+    sim, looker, servers, locator, plan = silenced(count=2)
+    assert again(sim, looker, locator, 10000)[1] is plan
     servers[1].works()
-    asked, new = again(sim, looker, where, 5000)
+    asked, new = again(sim, looker, locator, 5000)
     assert asked == [] and new is plan  # within 5 s of the failure
-    asked, new = again(sim, looker, where, 5000)
-    assert asked and not where.plan.stale and targets(where.plan) == targets(plan)
+    asked, new = again(sim, looker, locator, 5000)
+    assert asked and not locator.plan.stale and targets(locator.plan) == targets(plan)
     assert sim.queries(TWO)

@@ -4,6 +4,7 @@ from cases import STARTS
 from sim import Sim, guide
 from sim.guide import BACKUP, PRIMARY, registration
 from sim.net import NO_HOST, NO_NETWORK
+from srvphone.sip.expires import refresh_after
 from stories import (
     DEFAULT,
     MODES,
@@ -200,7 +201,10 @@ def test_g25_an_own_address_that_is_none_is_not_taken():
         phone = sim.phone('{"accounts": [%s]}' % text_of(account), "192.0.2.77")
         spoil(sim, b"received=192.0.2.77", b"received=" + value.encode())
         sim.run(5000)
-        assert not phone.registrations[0].own.host and phone.status()[0]["state"] == "waiting"
+        assert (
+            not phone.registrations[0].client.local.host
+            and phone.status()[0]["state"] == "waiting"
+        )
 
 
 def spoil(sim, text, replacement):
@@ -460,7 +464,7 @@ def test_w6_no_network_is_a_normal_state():
                 host = scene.sim.host()
                 host.down = errno
                 scene.sim.run(300000)
-                assert current(scene) == "" and scene.phone.desk.counts["errno %d" % errno]
+                assert current(scene) == "" and scene.phone.counts["errno %d" % errno]
                 host.down = 0
                 scene.sim.run(630000)  # names that failed are asked again after 5 min at most
                 assert current(scene) in "PB" and current(scene)
@@ -542,3 +546,21 @@ def test_g22_unregister_answers_a_challenge():
     scene.phone.stop(scene.sim.ticks())
     scene.sim.run(scene.sim.now + 100)
     assert scene.primary.bound("2002") == 0 and scene.phone.ended()
+
+
+def test_g24_how_long_before_the_binding_lapses():
+    for granted, before, targets, ms in (
+        (3600, "auto", 2, 3600000 - 8800),
+        (3600, "auto", 1, 3600000 - 5300),
+        (10, "auto", 2, 5000),
+        (17, "auto", 2, 8500),
+        (18, "auto", 2, 9200),
+        (1, "auto", 2, 1000),
+        (0, "auto", 2, 1000),
+        (5, 0, 2, 5000),
+        (60, 10, 2, 50000),
+        (60, 60, 2, 1000),
+        (60, 100, 2, 1000),
+        (3888000, "auto", 2, 3888000000 - 8800),
+    ):
+        assert refresh_after(granted, before, targets) == ms, (granted, before, targets)

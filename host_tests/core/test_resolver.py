@@ -1,9 +1,10 @@
 """One question, several servers: what is sent when, and which answer counts (G11 to G13a, W1)."""
 
-from cases import STARTS
+from cases import DNS, STARTS, TCP
 from lookups import FOUR, NET, ONE, THREE, TWO, ZONE, Looker, network, sends
 from sim import Sim
 from srvphone.clock import diff
+from srvphone.core import DATA
 from srvphone.dns import wire
 from srvphone.dns.answer import FOUND, NODATA, NXDOMAIN, SERVFAIL
 
@@ -214,7 +215,7 @@ def test_g13a_a_closed_query_is_no_failure():
     servers[0].fails("silent", times=1)
     one = looker.ask("A", NAME)
     sim.run(500)
-    looker.close(one.flow)
+    looker.end(one.task)
     assert looker.idle() and not looker.cache.answers
     assert_answered(sim, looker, A)
 
@@ -343,7 +344,7 @@ def test_g13a_tcp_ends_with_the_query():
     one = looker.ask("A", NAME)
     sim.run(20000)
     assert one.ms == 8000 and looker.idle()
-    looker.stream(1, b"late", sim.ticks())
+    looker.stream(1, DATA, b"late", sim.ticks())
     assert looker.idle()
 
 
@@ -354,10 +355,10 @@ def test_g13a_while_tcp_is_open_datagrams_are_dropped():
     looker.ask("A", NAME)
     sim.run(10)
     frame = sim.frames[1]
-    assert frame.data[2] & 2 and looker.resolver.tcp == b""
+    assert frame.data[2] & 2 and looker.resolver.stream_number
     looker.receive(1, frame.data, frame.source, sim.ticks())
-    assert looker.desk.counts["dns dropped"] == 1
-    assert [item[0] for item in looker.take()] == []
+    assert looker.counts["dns dropped"] == 1
+    assert [item[0] for item in looker.take(sim.ticks())] == []
 
 
 # What is asked together, what is cached.
@@ -375,7 +376,7 @@ def test_g13a_two_askers_share_one_query():
 def test_g13a_one_asker_of_two_may_go():
     sim, looker, servers = network(1)
     one, two = looker.ask("A", NAME), looker.ask("A", NAME)
-    looker.close(one.flow)
+    looker.end(one.task)
     sim.run(100)
     assert two.value.records == A and one.value is None and looker.idle()
 
@@ -384,7 +385,7 @@ def test_g13a_one_question_at_a_time_in_their_order():
     sim, looker, servers = network(1)
     names = ("a.example.org", "b.example.org", "many.example.org")
     everyone = [looker.ask("A", name) for name in names]
-    looker.close(everyone[1].flow)  # it had not begun
+    looker.end(everyone[1].task)  # it had not begun
     sim.run(100)
     assert [(query[0], query[3]) for query in sim.queries()] == [(0, names[0]), (2, names[2])]
     assert everyone[2].ms == 4 and looker.idle()
@@ -520,7 +521,7 @@ def test_g12_0x20_is_a_setting():
     servers[0].lower = True  # as a forger would who cannot see the query
     one = looker.ask("A", NAME)
     sim.run(10000)
-    assert one.value.records is None and looker.desk.counts["dns dropped"] == 3
+    assert one.value.records is None and looker.counts["dns dropped"] == 3
     sim, looker, servers = network(1)
     servers[0].lower = True
     one = looker.ask("A", NAME)
@@ -569,7 +570,7 @@ def test_w1_bad_answers_are_dropped_counted_and_waited_on():
         servers[0].fails(how, times=1)
         one = looker.ask("A", NAME)
         sim.run(999)
-        assert one.value is None and looker.desk.counts["dns dropped"] == 1
+        assert one.value is None and looker.counts["dns dropped"] == 1
         sim.run(1100)
         assert one.value.records == A and sends(sim) == [(0, ONE), (1000, ONE)]
 
@@ -577,12 +578,12 @@ def test_w1_bad_answers_are_dropped_counted_and_waited_on():
 def test_w1_a_spoofed_answer_first_then_the_right_one():
     sim, looker, one = asked(how="spoofed first")
     assert one.value.records == A and len(sends(sim)) == 1
-    assert looker.desk.counts["dns dropped"] == 1
+    assert looker.counts["dns dropped"] == 1
 
 
 def test_w1_an_answer_twice_or_late_meets_a_closed_port():
     sim, looker, one = asked(how="twice")
-    assert one.value.records == A and sim.vanished == 1 and not looker.desk.counts
+    assert one.value.records == A and sim.vanished == 1 and not looker.counts
     sim, looker, servers = network(1)
     servers[0].fails("", times=1, delay_ms=5000)
     one = looker.ask("A", NAME)
@@ -602,7 +603,7 @@ def test_w1_the_answer_to_an_earlier_send_does_not_count():
             if frame.to == (TWO, 53) == source:
                 continue
             looker.receive(1, data, source, sim.ticks())
-    assert looker.desk.counts["dns dropped"] == 7 and looker.resolver.queries
+    assert looker.counts["dns dropped"] == 7 and looker.resolver.queries
 
 
 def test_w1_no_bytes_do_harm():
@@ -617,11 +618,11 @@ def test_w1_no_bytes_do_harm():
     right = servers[0].stream(bytes((0, len(query))) + query)[0][1][2:]
     for size in range(len(right)):
         looker.receive(1, right[:size], (ONE, 53), sim.ticks())
-    assert looker.desk.counts["dns dropped"] == len(right) and looker.resolver.queries
+    assert looker.counts["dns dropped"] == len(right) and looker.resolver.queries
     looker.receive(1, right, (ONE, 53), sim.ticks())
     assert looker.idle()
     looker.receive(1, right, (ONE, 53), sim.ticks())
-    assert looker.desk.counts["dns dropped"] == len(right) + 1
+    assert looker.counts["dns dropped"] == len(right) + 1
 
 
 # W2, W6, W9.
@@ -662,7 +663,7 @@ def test_w6_no_dns_server_is_said_and_costs_no_wait_later():
     ]
     assert looker.idle()
     sim.dns(ONE, ZONE)
-    looker.settings.dns_servers = [(ONE, 53)]
+    looker.resolver.use([(ONE, 53)])
     assert_answered(sim, looker, A)
 
 
@@ -670,21 +671,20 @@ def test_w6_the_servers_may_change_at_any_time():
     sim, looker, servers = network(4)
     for server in servers:
         server.fails("silent")
-    settings = looker.settings.dns_servers
     one = looker.ask("A", NAME)
     sim.run(2500)
     sim.dns("192.0.2.60", ZONE)
-    settings[:] = [("192.0.2.60", 53)]
+    looker.resolver.use([("192.0.2.60", 53)])
     sim.run(20000)
     assert sends(sim)[3:] == [(4000, FOUR)]  # the query under way keeps its servers
     assert one.value.records is None and looker.idle()
     assert_answered(sim, looker, A)
     one = looker.ask("A", "b.example.org")
-    settings.clear()
+    looker.resolver.use([])
     sim.run(30000)
     assert one.value.records == ["192.0.2.12"]
     assert looker.ask("A", "many.example.org").value.records is None
-    looker.settings.dns_servers = [("192.0.2.60", 53)]
+    looker.resolver.use([("192.0.2.60", 53)])
     one = looker.ask("A", "many.example.org")
     sim.run(40000)
     assert len(one.value.records) == 3 and looker.idle()
@@ -707,7 +707,7 @@ def test_w9_at_most_16_questions_the_newest_is_refused():
     servers[0].fails("silent")
     everyone = [looker.ask("A", "n%d.example.org" % i) for i in range(17)]
     assert everyone[16].value.status == SERVFAIL and everyone[15].value is None
-    assert looker.desk.counts == {"dns queue full": 1}
+    assert looker.counts == {"dns queue full": 1}
     same = looker.ask("A", "n3.example.org")
     sim.run(16 * 8000)
     assert all(one.value for one in everyone) and looker.idle()
@@ -730,13 +730,13 @@ def test_resolver_can_be_closed_at_every_yield():
             sim.step(60000)
         if one.value:
             break
-        looker.close(one.flow)
-        left = [query.question[:5] for query in looker.resolver.queries if query.flows]
+        looker.end(one.task)
+        left = [query.question[:5] for query in looker.resolver.queries if query.tasks]
         assert left == ([] if two.value else [b"\4many"])
-        assert looker.resolver.tcp is None
+        assert not looker.resolver.stream_number
         sim.run(60000)
         assert len(two.value.records) == 3 and looker.idle()
-        looker.close(one.flow)  # twice does no harm
+        looker.end(one.task)  # twice does no harm
         steps += 1
     assert steps > 20 and one.value.status == SERVFAIL
 
@@ -750,7 +750,7 @@ def test_resolver_its_own_flow_can_be_closed_at_every_yield_with_all_others():
         looker.ask("A", "many.example.org")
         for _ in range(steps):
             sim.step(60000)
-        looker.close(*looker.desk.flows[:])
+        looker.end(*looker.tasks[:])
         assert looker.idle()
         servers[0].works()
         assert_answered(sim, looker, ["192.0.2.12"], "b.example.org")
@@ -763,7 +763,7 @@ def test_resolver_who_gives_up_sends_nothing_more():
     one = looker.ask("A", NAME)
     two = looker.ask("A", "many.example.org")
     sim.run(500)
-    looker.close(two.flow, one.flow)
+    looker.end(two.task, one.task)
     assert looker.idle() and not looker.cache.answers
     sim.run(20000)
     assert sends(sim) == [(0, ONE), (4, ONE)]
@@ -776,9 +776,9 @@ def test_resolver_closing_the_last_one_closes_the_sockets():
         servers[0].fails("silent", times=1)
         one = looker.ask("A", NAME)
         sim.run(until)
-        looker.close(one.flow)
-        assert looker.desk.out[-1] == (1, None, None, 0)
-        assert ((2, None, None, 0) in looker.desk.out) == (until > 1000)
+        looker.end(one.task)
+        assert looker.out[-1] == (DNS, None, None, 0)
+        assert ((TCP, None, None, 1) in looker.out) == (until > 1000)
         assert looker.idle()
 
 

@@ -39,14 +39,14 @@ class Client:
     def failed(self, channel, peer, errno, now):
         self.heard.append(("failed", channel, peer, errno, now))
 
-    def stream(self, event, data, now):
-        self.heard.append(("stream", event, data, now))
+    def stream(self, number, event, data, now):
+        self.heard.append(("stream", number, event, data, now))
 
     def wake(self, now):
         self.heard.append(("wake", now))
         self.alarm = later(now, self.again) if self.again is not None else None
 
-    def take(self):
+    def take(self, now):
         out = self.out
         self.out = []
         return out
@@ -449,12 +449,16 @@ def test_sim_dns_over_tcp():
     query = wire.query(7, wire.name("a.example.org") + b"\0\1\0\1")
     (short,) = ask(sim, client, 1, "a.example.org")
 
+    numbers = []
+
     def stream():
         client.heard = []
         start = sim.now
-        client.out.append((TCP, bytes([0, len(query)]) + query, RESOLVER, 0))
+        numbers.append(len(numbers) + 1)
+        client.out.append((TCP, bytes([0, len(query)]) + query, RESOLVER, numbers[-1]))
         sim.run(sim.now + 1000)
-        return [(event[1], event[2], later(event[3], -start)) for event in client.heard]
+        assert [event[1] for event in client.heard] == numbers[-1:] * len(client.heard)
+        return [(event[2], event[3], later(event[4], -start)) for event in client.heard]
 
     opened, (_, data, at) = stream()
     assert opened == (OPENED, None, 11) and at == 22
@@ -473,11 +477,13 @@ def test_sim_dns_over_tcp():
         assert stream() == want, state
     dns.tcp = "up"
     client.heard = []
-    client.out.append((TCP, bytes([0, len(query)]) + query, RESOLVER, 0))
+    for number in (91, 92):
+        client.out.append((TCP, bytes([0, len(query)]) + query, RESOLVER, number))
     sim.run(sim.now + 15)
-    client.out.append((TCP, None, None, 0))
+    client.out.append((TCP, None, None, 91))
     sim.run(sim.now + 1000)
-    assert [event[1] for event in client.heard] == [OPENED]
+    heard = [event[1:3] for event in client.heard]
+    assert heard[:2] == [(91, OPENED), (92, OPENED)] and set(heard[2:]) == {(92, DATA)}
 
 
 # SIP

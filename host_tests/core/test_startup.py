@@ -415,8 +415,7 @@ def test_w11_watchdog_bites_a_loop_that_hangs_within_its_limit():
 def test_w11_watchdog_bites_when_a_registration_has_died():
     for tick in STARTS:
         scene = on(PICO_W, tick)
-        desk = scene.phone.desk
-        desk.close(scene.phone.registrations[0].flow)
+        scene.phone.close(scene.phone.registrations[0].task)
         scene.run(8300 + 60)
         assert scene.bitten()
 
@@ -452,7 +451,7 @@ def test_w11_watchdog_never_bites_in_a_healthy_hour_and_is_fed_in_time():
 def test_w11_after_ctrl_c_a_timer_feeds_the_watchdog_that_cannot_be_stopped():
     for name in KINDS:
         scene = on(name)
-        scene.body.end()
+        scene.runner.end()
         scene.off()
         scene.run(MIN)
         assert not scene.bitten() and scene.machine.watchdog.gap <= 1100
@@ -606,7 +605,7 @@ class _File:
 
 
 class Starts:
-    """Starts of a board by start.main, with what the phone does handed in."""
+    """Starts of a board by boot.main, with what the phone does handed in."""
 
     def __init__(self, port="rp2"):
         self.now = 0
@@ -624,25 +623,25 @@ class Starts:
 
     def start(self, does):
         """One start -> what main gives back, or "reset"."""
-        from srvphone.board import crash, start
+        from srvphone.board import boot, crash
 
         def phone(*what):
             self.runs += 1
             return does()
 
-        really = start._phone, start.Files
-        start._phone, start.Files = phone, self.disk
-        start.print = crash.print = lambda *words: self.said.append(" ".join(map(str, words)))
+        really = boot._phone, boot.Files
+        boot._phone, boot.Files = phone, self.disk
+        boot.print = crash.print = lambda *words: self.said.append(" ".join(map(str, words)))
         lacks = not hasattr(sys, "print_exception")
         if lacks:  # CPython
             sys.print_exception = lambda e, to: to.write("Traceback:\n%r\n" % e)
         try:
-            return start.main(load=self.load)
+            return boot.main(load=self.load)
         except Reset:
             return "reset"
         finally:
-            start._phone, start.Files = really
-            del start.print, crash.print
+            boot._phone, boot.Files = really
+            del boot.print, crash.print
             if lacks:
                 del sys.print_exception
             self.machine = self.machine.again()

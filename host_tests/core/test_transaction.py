@@ -2,8 +2,8 @@
 
 from cases import SIP, STARTS
 from srvphone.clock import later
-from srvphone.desk import Desk
-from srvphone.sip.transaction import Transactions
+from srvphone.core import Core
+from srvphone.sip.transaction import Transaction, Transactions
 from srvphone.trace import Trace
 
 ANSWERED, SILENT, REFUSED, TIMEOUT, LATE = "answered", "silent", "refused", "timeout", "late"
@@ -17,44 +17,44 @@ class Response:
 
 
 class Bench:
-    """Transactions, a flow that collects what is posted to it, and virtual time."""
+    """Transactions, a task that collects what is posted to it, and virtual time."""
 
     def __init__(self, tick=0, t1_ms=500, t2_ms=4000):
         self.tick = tick
-        self.desk = Desk(bytes, Trace())
+        self.core = Core(bytes, Trace())
         self.sip_t1_ms = t1_ms
         self.sip_t2_ms = t2_ms
-        self.transactions = Transactions(self.desk, self)
+        self.transactions = Transactions(self.core, self)
         self.posted = []
-        self.flow = self.desk.spawn(self.collect())
+        self.task = self.core.spawn(self.collect())
         self.sent = []  # (ms, data, address)
         self.now = 0
-        self.desk.now = tick
-        self.desk.run()
+        self.core.now = tick
+        self.core.run()
 
     def collect(self):
         while True:
-            event = yield None
-            self.posted.append((self.now, event, event.state))
+            event = yield None, Transaction
+            self.posted.append((self.now, event, event.outcome))
 
     def send(self, key="k", address=PEER, sends=3):
-        tr = self.transactions.send(address, key, b"data " + key.encode(), sends)
+        tr = self.transactions.send(self.task, address, key, b"data " + key.encode(), sends)
         self.look()
         return tr
 
     def look(self):
-        for channel, data, address, port in self.desk.out:
+        for channel, data, address, port in self.core.out:
             assert (channel, port) == (SIP, 0)
             self.sent.append((self.now, data, address))
-        self.desk.out = []
-        self.desk.run()
+        self.core.out = []
+        self.core.run()
 
     def run(self, until):
         """Wake at every millisecond at which a deadline is due."""
         while self.now < until:
             self.now += 1
-            self.desk.now = later(self.tick, self.now)
-            if any(tr.deadline == self.desk.now for tr in self.transactions.table):
+            self.core.now = later(self.tick, self.now)
+            if any(tr.deadline == self.core.now for tr in self.transactions.table):
                 self.transactions.wake()
                 self.look()
 
@@ -72,7 +72,7 @@ def test_g14_three_sends_of_the_same_bytes_then_silent():
         bench = Bench(tick)
         tr = bench.send()
         bench.run(3499)
-        assert bench.times() == [0, 500, 1500] and tr.state is None
+        assert bench.times() == [0, 500, 1500] and tr.outcome is None
         assert {(data, to) for _, data, to in bench.sent} == {(b"data k", PEER)}
         bench.run(10000)
         assert bench.posted == [(3500, tr, SILENT)] and len(bench.sent) == 3
@@ -95,7 +95,7 @@ def test_g14_never_beyond_64_t1():
     bench.send(sends=11)
     bench.run(40000)
     assert bench.times() == [0, 500, 1500, 3500] + [7500 + 4000 * i for i in range(7)]
-    assert [(ms, state) for ms, _, state in bench.posted] == [(32000, SILENT)]
+    assert [(ms, outcome) for ms, _, outcome in bench.posted] == [(32000, SILENT)]
 
 
 def test_g14_an_answer_ends_the_sends():
@@ -149,10 +149,10 @@ def test_g15_a_report_that_may_mean_two_is_charged_to_none():
     bench.send("c", OTHER)
     for peer in (PEER, None, ("192.0.2.99", 5060), ("192.0.2.13", 5070)):
         bench.transactions.failed(peer)
-    assert bench.posted == [] and bench.desk.counts == {"report not charged": 2}
+    assert bench.posted == [] and bench.core.counts == {"report not charged": 2}
     bench.transactions.failed(OTHER)
     bench.look()
-    assert [state for _, _, state in bench.posted] == [REFUSED]
+    assert [outcome for _, _, outcome in bench.posted] == [REFUSED]
 
 
 def test_g16a_an_answer_to_one_given_up_is_told_once_as_late():
@@ -161,7 +161,10 @@ def test_g16a_an_answer_to_one_given_up_is_told_once_as_late():
         tr = bench.send()
         bench.run(31999)
         assert bench.receive(200) and not bench.receive(200)
-        assert [(ms, state) for ms, _, state in bench.posted] == [(3500, SILENT), (31999, LATE)]
+        assert [(ms, outcome) for ms, _, outcome in bench.posted] == [
+            (3500, SILENT),
+            (31999, LATE),
+        ]
         assert tr.response.status == 200
 
 
@@ -189,7 +192,7 @@ def test_w5_a_response_of_nobody_s_and_a_repeated_one():
     assert not bench.receive(200, "another") and bench.posted == []
     assert bench.receive(200) and not bench.receive(200) and not bench.receive(503)
     bench.run(10000)
-    assert [state for _, _, state in bench.posted] == [ANSWERED]
+    assert [outcome for _, _, outcome in bench.posted] == [ANSWERED]
 
 
 def test_w9_a_full_table_loses_the_oldest_that_was_given_up():
@@ -199,13 +202,13 @@ def test_w9_a_full_table_loses_the_oldest_that_was_given_up():
         bench.transactions.failed((PEER[0], port))
     bench.send("new")
     assert trs[3] not in bench.transactions.table and trs[5] in bench.transactions.table
-    assert len(bench.transactions.table) == 16 and bench.desk.counts == {}
+    assert len(bench.transactions.table) == 16 and bench.core.counts == {}
 
 
 def test_w9_a_full_table_without_an_ended_one_loses_the_oldest_as_silent():
     bench = Bench()
     trs = [bench.send("%d" % i) for i in range(16)]
     bench.send("new")
-    assert [(event, state) for _, event, state in bench.posted] == [(trs[0], SILENT)]
+    assert [(event, outcome) for _, event, outcome in bench.posted] == [(trs[0], SILENT)]
     assert len(bench.transactions.table) == 16
-    assert bench.desk.counts == {"sip transactions full": 1}
+    assert bench.core.counts == {"sip transactions full": 1}

@@ -1,8 +1,8 @@
 """boards/: every folder is complete and true, as far as that can be told without the board.
 
-What firmware/srvphone/board/body.py does with a board's modules is done here with modules made of
-the port's stubs (`.venv/stubs`): a class, method, constant or argument that they do not know is an
-error. Where the stubs themselves are wrong, CORRECTED says so.
+What firmware/srvphone/board/runner.py does with a board's modules is done here with modules made
+of the port's stubs (`.venv/stubs`): a class, method, constant or argument that they do not know is
+an error. Where the stubs themselves are wrong, CORRECTED says so.
 """
 
 import ast
@@ -15,7 +15,7 @@ import pytest
 
 from core_tests import ROOT
 from srvphone import account
-from srvphone.board import body
+from srvphone.board import runner
 from srvphone.phone import Phone
 from srvphone.trace import Trace
 from srvphone_host import boards, mpy
@@ -141,7 +141,7 @@ def test_manifest_freezes_the_ports_own_first(name):
         "unix": "$(PORT_DIR)/variants/standard/manifest.py",
     }
     assert done[0] == own[load(name).PORT]
-    assert {"main.py", "board.py", "srvphone/phone.py", "srvphone/board/start.py"} <= set(done)
+    assert {"main.py", "board.py", "srvphone/phone.py", "srvphone/board/boot.py"} <= set(done)
     assert len(set(done)) == len(done)
 
 
@@ -246,7 +246,7 @@ def signature(node):
 
 
 class Net:
-    """What the body wants of it; notes what it is told."""
+    """What the runner wants of it; notes what it is told."""
 
     heard = None
 
@@ -295,7 +295,7 @@ def test_stubs_know_all_that_the_phone_does_with_the_board(name):
     settings, faults = account.load(SETTINGS)
     assert not faults
     net, phone = Net(), Phone(settings, lambda n: bytes(n), Trace())
-    it = body.Body(board, phone, net, port.load)
+    it = runner.Runner(board, phone, net, port.load)
 
     def turn(first_s, last_s):
         for ms in range(first_s * 1000, last_s * 1000, 50):
@@ -328,7 +328,7 @@ def test_stubs_know_all_that_the_phone_does_with_the_board(name):
     if board.BUTTON == "BOOTSEL":
         used.add("rp2.bootsel_button")
     assert used <= port.used
-    # and what start.py wants
+    # and what boot.py wants
     assert machine.reset and machine.WDT_RESET is not None
     machine.reset_cause()
 

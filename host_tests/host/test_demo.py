@@ -117,7 +117,7 @@ def test_what_is_shown(demos):
         )
     )
     assert heads < table < picture < gaps < last
-    assert "*** the primary dies ***" in out and "G14 silent" in out and "heap 48wK" in out
+    assert "*** the primary dies ***" in out and "G14 silent" in out and "heap 64wK" in out
     assert "secret" not in out and "\x1b" not in out
 
 

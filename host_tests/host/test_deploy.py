@@ -37,7 +37,7 @@ def main():
     module = b"NAME = '%s'\n" % name.encode()
     return {
         "main.py": MAIN + b"# " + name.encode() + b"\n",
-        "srvphone/board/start.py": start % name.encode(),
+        "srvphone/board/boot.py": start % name.encode(),
         "srvphone/one.py": module,
         "srvphone/sip/two.py": module + b"# " * 3000,
         **dict.fromkeys(more, b"print('of %s')\n" % name.encode()),

@@ -82,13 +82,13 @@ def constants(source):
 
 def test_numbers_of_one_name_agree():
     """`_X = const(1)` is gone on a board, so rooms that share a number each have their own; and
-    so with texts and bytes. One name may stand for a number here and for a text there."""
+    so with texts and bytes."""
     values = {}
     for path in sorted(FIRMWARE.rglob("*.py")):
         for name, value in constants(path.read_text(encoding="utf-8")):
             if name not in OWN:
-                key = name.lstrip("_"), type(value).__name__
-                values.setdefault(key, {}).setdefault(value, []).append(path.name)
-    assert {"int", "str", "bytes", "tuple"} == {kind for _, kind in values}
-    strange = {key: found for key, found in values.items() if len(found) > 1}
+                values.setdefault(name.lstrip("_"), {}).setdefault(value, []).append(path.name)
+    kinds = {type(value).__name__ for found in values.values() for value in found}
+    assert kinds == {"int", "str", "bytes", "tuple"}
+    strange = {name: found for name, found in values.items() if len(found) > 1}
     assert strange == {}

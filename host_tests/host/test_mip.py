@@ -8,7 +8,7 @@ import pytest
 
 import packages
 from core_tests import ROOT, tool
-from srvphone.board import start
+from srvphone.board import boot
 from srvphone_host.lab import Lab
 from srvphone_host.pty_board import PtyBoard
 
@@ -36,7 +36,7 @@ def test_whole_package_is_all_of_srvphone():
 
 
 def test_dns_package_is_what_its_modules_load():
-    wanted = {"srvphone.desk"}
+    wanted = {"srvphone.core"}
     for path in (FIRMWARE / "srvphone/dns").glob("*.py"):
         if path.stat().st_size:
             wanted |= loaded_by("srvphone.dns." + path.stem)
@@ -52,14 +52,14 @@ def test_every_file_lies_below_its_package(name):
 
 def test_versions_agree():
     package = json.loads((FIRMWARE / "package.json").read_text(encoding="utf-8"))
-    assert package["version"] == start.VERSION
+    assert package["version"] == boot.VERSION
 
 
 # On a real REPL
 
 LOOK_UP = """
 import os, select, socket, sys, time
-from srvphone.desk import Desk
+from srvphone.core import DNS, Core
 from srvphone.dns import wire
 from srvphone.dns.resolver import Resolver
 
@@ -72,29 +72,28 @@ class Settings:
     dns_servers = [%r]
     edns0 = dns_0x20 = use_glue = False
 
-desk = Desk(os.urandom, Silent())
-resolver = Resolver(desk, Settings)
+core = Core(os.urandom, Silent())
+resolver = Resolver(core, Settings)
 answers = []
 
 def look_up(name):
     answer = yield from resolver.ask(wire.name(name) + b"\\0\\x21\\0\\1")
     answers.append(answer)
 
-desk.spawn(look_up("_sip._udp.test.grandstream.com"))
+core.spawn(look_up("_sip._udp.test.grandstream.com"))
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 poll = select.poll()
 poll.register(sock, select.POLLIN)
 while not answers:
-    desk.now = time.ticks_ms() & 0x3fffffff
-    desk.run()
-    for _, data, to, _ in desk.out:
+    now = time.ticks_ms() & 0x3fffffff
+    core.wake(now)
+    for _, data, to, _ in core.take(now):
         if data:  # else the socket can be closed
             sock.sendto(data, socket.getaddrinfo(*to)[0][-1])
-    desk.out.clear()
     if poll.poll(10):
         data, source = sock.recvfrom(512)
         _, ip, port = socket.sockaddr(source)
-        resolver.receive(data, ("%%d.%%d.%%d.%%d" %% tuple(ip), port))
+        core.receive(DNS, data, ("%%d.%%d.%%d.%%d" %% tuple(ip), port), now)
 for priority, weight, port, target in sorted(answers[0].records):
     print(priority, weight, port, wire.text(target))
 print(*sorted(name for name in sys.modules if name.startswith("srvphone.")))
@@ -144,12 +143,12 @@ def test_dns_part_alone_is_installed_and_looks_a_name_up(board, tmp_path):
         "1 1 %d test2.grandstream.com" % ports[0],
         "2 1 %d test1.grandstream.com" % ports[1],
     ]
-    loaded = ["clock", "desk", "dns", "dns.answer", "dns.cache", "dns.resolver", "dns.wire"]
+    loaded = ["clock", "core", "dns", "dns.answer", "dns.cache", "dns.resolver", "dns.wire"]
     assert said[2].split() == ["srvphone." + name for name in loaded]
 
 
 def test_whole_package_is_installed_from_a_relative_path(board):
     mpremote(board, "mip", "install", "--no-mpy", "--target", "/lib", "firmware/package.json")
     assert installed(board).keys() == files("package.json").keys()
-    said = mpremote(board, "exec", "from srvphone.board import start; print(start.VERSION)")
-    assert said.split() == [start.VERSION]
+    said = mpremote(board, "exec", "from srvphone.board import boot; print(boot.VERSION)")
+    assert said.split() == [boot.VERSION]

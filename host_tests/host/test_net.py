@@ -2,7 +2,7 @@
 
 Rules G13a, G15, W6, W10.
 
-Where a `Desk` below stands in for the phone it differs from it in that it decides nothing: it
+Where a `Stub` below stands in for the phone it differs from it in that it decides nothing: it
 hands out what the test puts in and notes what comes.
 """
 
@@ -22,7 +22,7 @@ from srvphone_host.lab import Lab
 SIP, DNS, TCP = 0, 1, 2  # channels
 
 
-class Desk:
+class Stub:
     """What Net wants of a phone."""
 
     class settings:
@@ -40,7 +40,7 @@ class Desk:
     def network(self, host, servers, now):
         self.networks.append((host, servers))
 
-    def take(self):
+    def take(self, now):
         out, self.out = self.out, []
         return out
 
@@ -56,26 +56,25 @@ class Desk:
     def failed(self, channel, peer, errno, now):
         self.came.append((channel, "failed", peer))
 
-    def stream(self, event, data, now):
-        self.came.append((TCP, event, data))
+    def stream(self, number, event, data, now):
+        self.came.append((TCP, number, event, data))
 
 
 @pytest.fixture
-def desk():
+def stub():
     with Lab() as it:  # only for the addresses that are ours
-        yield Desk(it.place.phone[0])
+        yield Stub(it.place.phone[0])
 
 
 @pytest.fixture
-def loop(desk):
+def loop(stub):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # a port that is free
-        s.bind((desk.settings.local_address, 0))
-        desk.settings.local_sip_port = s.getsockname()[1]
-    made = HostNet(desk)
+        s.bind((stub.settings.local_address, 0))
+        stub.settings.local_sip_port = s.getsockname()[1]
+    made = HostNet(stub)
     made.online("", [])
     yield made
-    for channel in (SIP, DNS, TCP):
-        made._close(channel)
+    made.offline()
 
 
 def turn_until(loop, there, limit_s=2):
@@ -93,25 +92,25 @@ def peer(kind=socket.SOCK_DGRAM):
         yield s
 
 
-def test_w6_sockets_are_made_anew_with_each_network(desk, loop):
-    assert desk.networks == [(None, None), ("", [])]
+def test_w6_sockets_are_made_anew_with_each_network(stub, loop):
+    assert stub.networks == [(None, None), ("", [])]
     before = loop.sockets[SIP]
     with peer() as server:
-        desk.out = [(DNS, b"question", server.getsockname(), 40128)]
+        stub.out = [(DNS, b"question", server.getsockname(), 40128)]
         loop.flush()
-        desk.out = [(SIP, b"never sent", server.getsockname(), 0)]
+        stub.out = [(SIP, b"never sent", server.getsockname(), 0)]
         loop.offline()
-        assert loop.sockets == [None, None, None] and before.fileno() < 0
+        assert loop.sockets == [None, None] and before.fileno() < 0
         loop.turn(10)  # without a network the loop goes on
         assert server.recvfrom(100)[0] == b"question"
         loop.online("192.0.2.1", [("192.0.2.53", 53)])
-        assert desk.networks[2:] == [(None, None)] * 2 + [("192.0.2.1", [("192.0.2.53", 53)])]
-        desk.out = [(SIP, b"hello", server.getsockname(), 0)]
+        assert stub.networks[2:] == [(None, None)] * 2 + [("192.0.2.1", [("192.0.2.53", 53)])]
+        stub.out = [(SIP, b"hello", server.getsockname(), 0)]
         loop.flush()
         assert server.recvfrom(100)[0] == b"hello"
 
 
-def test_w9_a_heap_in_pieces_takes_what_fits(desk, loop):
+def test_w9_a_heap_in_pieces_takes_what_fits(stub, loop):
     """The socket is real but for the memory: it has none for a longer piece than `free`."""
 
     class Tight:
@@ -130,20 +129,20 @@ def test_w9_a_heap_in_pieces_takes_what_fits(desk, loop):
         for size in (100, 368, 1000):  # of the last one a part, which nobody can read: it is lost
             other.sendto(b"x" * size, loop.sockets[SIP].getsockname())
             loop._read(SIP, tight)
-        assert [len(data) for _, data, _ in desk.came] == [100, 368, 368]
+        assert [len(data) for _, data, _ in stub.came] == [100, 368, 368]
         tight.free = 100
         with pytest.raises(MemoryError):  # the board restarts (W12)
             loop._read(SIP, tight)
 
 
-def test_w10_what_was_heard_last_is_known(desk, loop):
+def test_w10_what_was_heard_last_is_known(stub, loop):
     assert loop.heard is None
     with peer() as other:
         other.sendto(b"", loop.sockets[SIP].getsockname())
         turn_until(loop, lambda: loop.heard is not None)
 
 
-def test_w10_sip_socket_is_made_again_after_an_empty_datagram(desk, loop):
+def test_w10_sip_socket_is_made_again_after_an_empty_datagram(stub, loop):
     before = loop.sockets[SIP]
     own = before.getsockname()
     with peer() as other:
@@ -151,126 +150,145 @@ def test_w10_sip_socket_is_made_again_after_an_empty_datagram(desk, loop):
         turn_until(loop, lambda: loop.sockets[SIP] is not before)
         assert loop.sockets[SIP].getsockname() == own
         other.sendto(b"still there?", own)
-        turn_until(loop, lambda: desk.came)
-        assert desk.came == [(SIP, b"still there?", other.getsockname())]
+        turn_until(loop, lambda: stub.came)
+        assert stub.came == [(SIP, b"still there?", other.getsockname())]
 
 
-def test_w10_dns_socket_is_made_again_after_an_empty_datagram(desk, loop):
+def test_w10_dns_socket_is_made_again_after_an_empty_datagram(stub, loop):
     with peer() as server:
-        desk.out = [(DNS, b"question", server.getsockname(), 40123)]
+        stub.out = [(DNS, b"question", server.getsockname(), 40123)]
         loop.flush()
         _, own = server.recvfrom(100)
-        assert own == (desk.settings.local_address, 40123)
+        assert own == (stub.settings.local_address, 40123)
         before = loop.sockets[DNS]
         server.sendto(b"", own)
         turn_until(loop, lambda: loop.sockets[DNS] is not before)
         server.sendto(b"answer", own)
-        turn_until(loop, lambda: desk.came)
-        assert desk.came == [(DNS, b"answer", server.getsockname())]
+        turn_until(loop, lambda: stub.came)
+        assert stub.came == [(DNS, b"answer", server.getsockname())]
 
 
-def test_g13a_each_send_has_a_new_socket_and_closes_the_old(desk, loop):
+def test_g13a_each_send_has_a_new_socket_and_closes_the_old(stub, loop):
     with peer() as server:
         for port in (40124, 40125):
-            desk.out.append((DNS, b"question", server.getsockname(), port))
+            stub.out.append((DNS, b"question", server.getsockname(), port))
         loop.flush()
         assert [server.recvfrom(100)[1][1] for _ in range(2)] == [40124, 40125]
-        server.sendto(b"late", (desk.settings.local_address, 40124))
-        server.sendto(b"good", (desk.settings.local_address, 40125))
-        turn_until(loop, lambda: desk.came)
-        assert desk.came == [(DNS, b"good", server.getsockname())]
-        desk.out = [(DNS, None, None, 0)]
+        server.sendto(b"late", (stub.settings.local_address, 40124))
+        server.sendto(b"good", (stub.settings.local_address, 40125))
+        turn_until(loop, lambda: stub.came)
+        assert stub.came == [(DNS, b"good", server.getsockname())]
+        stub.out = [(DNS, None, None, 0)]
         loop.flush()
         assert loop.sockets[DNS] is None
 
 
-def test_g13a_a_taken_port_is_reported_not_raised(desk, loop):
+def test_g13a_a_taken_port_is_reported_not_raised(stub, loop):
     with peer() as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind((desk.settings.local_address, 40126))
-        desk.out = [(DNS, b"question", server.getsockname(), 40126)]
+        taken.bind((stub.settings.local_address, 40126))
+        stub.out = [(DNS, b"question", server.getsockname(), 40126)]
         loop.flush()
-        assert desk.came == [(DNS, "failed", server.getsockname())]
-        desk.out = [(DNS, b"question", server.getsockname(), 40127)]
+        assert stub.came == [(DNS, "failed", server.getsockname())]
+        stub.out = [(DNS, b"question", server.getsockname(), 40127)]
         loop.flush()
         assert server.recvfrom(100)[1][1] == 40127
 
 
-def test_g13a_stream_opened_read_in_pieces_and_closed(desk, loop):
+def test_g13a_stream_opened_read_in_pieces_and_closed(stub, loop):
     with peer(socket.SOCK_STREAM) as server:
         server.listen()
-        desk.out = [(TCP, b"\0\2hi", server.getsockname(), 0)]
+        stub.out = [(TCP, b"\0\2hi", server.getsockname(), 7)]
         loop.flush()
         accepted, _ = server.accept()
         with accepted:
-            turn_until(loop, lambda: desk.came)
-            assert desk.came == [(TCP, net._OPENED, None)]
+            turn_until(loop, lambda: stub.came)
+            assert stub.came == [(TCP, 7, net._OPENED, None)]
             assert accepted.recv(100) == b"\0\2hi"
             for piece in (b"\0", b"\3a", b"bc"):
-                desk.came = []
+                stub.came = []
                 accepted.send(piece)
-                turn_until(loop, lambda: desk.came)
-                assert desk.came == [(TCP, net._DATA, piece)]
-            desk.came = []
-        turn_until(loop, lambda: desk.came)
-        assert desk.came[0] == (TCP, net._CLOSED, b"")
-        desk.out = [(TCP, None, None, 0)]
+                turn_until(loop, lambda: stub.came)
+                assert stub.came == [(TCP, 7, net._DATA, piece)]
+            stub.came = []
+        turn_until(loop, lambda: stub.came)
+        assert stub.came[0] == (TCP, 7, net._CLOSED, b"")
+        stub.out = [(TCP, None, None, 7)]
         loop.flush()
-        assert loop.sockets[TCP] is None
+        assert loop.streams == []
 
 
-def test_g13a_refused_stream_is_closed(desk, loop):
+def test_g13a_streams_are_told_apart_by_their_numbers(stub, loop):
+    with peer(socket.SOCK_STREAM) as one, peer(socket.SOCK_STREAM) as two:
+        for number, server in ((1, one), (2, two)):
+            server.listen()
+            stub.out.append((TCP, b"%d" % number, server.getsockname(), number))
+        loop.flush()
+        with one.accept()[0] as first, two.accept()[0] as second:
+            turn_until(loop, lambda: len(stub.came) == 2)
+            assert first.recv(9) == b"1" and second.recv(9) == b"2"
+            stub.came, stub.out = [], [(TCP, None, None, 1)]
+            loop.flush()
+            assert first.recv(9) == b""  # closed
+            second.send(b"yes")
+            turn_until(loop, lambda: stub.came)
+            assert stub.came == [(TCP, 2, net._DATA, b"yes")]
+        loop.offline()
+        assert loop.streams == []
+
+
+def test_g13a_refused_stream_is_closed(stub, loop):
     with peer(socket.SOCK_STREAM) as server:
         address = server.getsockname()
-    desk.out = [(TCP, b"\0\2hi", address, 0)]
+    stub.out = [(TCP, b"\0\2hi", address, 3)]
     loop.flush()
-    turn_until(loop, lambda: desk.came)
-    assert desk.came[0][:2] == (TCP, net._CLOSED)
+    turn_until(loop, lambda: stub.came)
+    assert stub.came[0][:3] == (TCP, 3, net._CLOSED)
 
 
-def test_g15_refusal_names_the_peer_and_the_socket_lives_on(desk, loop):
+def test_g15_refusal_names_the_peer_and_the_socket_lives_on(stub, loop):
     if sys.platform != "linux":
         pytest.skip("only Linux reports a closed port to an unconnected socket")
     with peer() as gone:
         address = gone.getsockname()
     with peer() as there:
-        desk.out = [(SIP, b"anybody?", address, 0), (SIP, b"hello", there.getsockname(), 0)]
+        stub.out = [(SIP, b"anybody?", address, 0), (SIP, b"hello", there.getsockname(), 0)]
         loop.flush()
-        turn_until(loop, lambda: desk.came)
-        assert desk.came == [(SIP, "failed", address)]
+        turn_until(loop, lambda: stub.came)
+        assert stub.came == [(SIP, "failed", address)]
         data, own = there.recvfrom(100)
         assert data == b"hello"
         there.sendto(b"yes", own)
-        turn_until(loop, lambda: len(desk.came) > 1)
-        assert desk.came[1] == (SIP, b"yes", there.getsockname())
+        turn_until(loop, lambda: len(stub.came) > 1)
+        assert stub.came[1] == (SIP, b"yes", there.getsockname())
 
 
-def test_g15_refusal_is_noticed_without_another_send(desk, loop):
+def test_g15_refusal_is_noticed_without_another_send(stub, loop):
     if sys.platform != "linux":
         pytest.skip("only Linux reports a closed port to an unconnected socket")
     with peer() as gone:
         address = gone.getsockname()
-    desk.out = [(SIP, b"anybody?", address, 0)]
-    turn_until(loop, lambda: desk.came)
-    assert desk.came == [(SIP, "failed", address)]
+    stub.out = [(SIP, b"anybody?", address, 0)]
+    turn_until(loop, lambda: stub.came)
+    assert stub.came == [(SIP, "failed", address)]
 
 
-def test_w6_unreachable_network_is_reported_not_raised(desk, loop):
-    desk.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]  # EMSGSIZE: the send itself fails
+def test_w6_unreachable_network_is_reported_not_raised(stub, loop):
+    stub.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]  # EMSGSIZE: the send itself fails
     loop.flush()
-    assert desk.came == [(SIP, "failed", ("127.0.0.1", 9))]
+    assert stub.came == [(SIP, "failed", ("127.0.0.1", 9))]
 
 
-def test_w6_what_follows_a_failed_send_is_sent_at_once(desk, loop):
+def test_w6_what_follows_a_failed_send_is_sent_at_once(stub, loop):
     """Not after the next wait: by then half a second may have gone by."""
     with peer() as there:
-        failed = desk.failed
+        failed = stub.failed
 
         def go_on(*what):
             failed(*what)
-            desk.out.append((SIP, b"next", there.getsockname(), 0))
+            stub.out.append((SIP, b"next", there.getsockname(), 0))
 
-        desk.failed = go_on
-        desk.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]
+        stub.failed = go_on
+        stub.out = [(SIP, b"x" * 70000, ("127.0.0.1", 9), 0)]
         loop.flush()
         there.settimeout(0.2)
         assert there.recvfrom(100)[0] == b"next"

@@ -11,7 +11,7 @@ import pytest
 
 from cases import Seeded
 from srvphone.account import Account
-from srvphone.desk import Desk
+from srvphone.core import Core
 from srvphone.locate import srv
 from srvphone_host import chances
 
@@ -58,7 +58,7 @@ def p_value(counts, expected):
 
 def count(weights, policy, draws):
     records = [(1, w, i, b"\x00") for i, w in enumerate(weights)]
-    below = Desk(Seeded(sum(weights) * 1000 + len(policy)).urandom, None).below
+    below = Core(Seeded(sum(weights) * 1000 + policy).urandom, None).randbelow
     counts = {}
     for _ in range(draws):
         key = tuple([r[2] for r in srv.order(records, policy, below)])
@@ -89,9 +89,9 @@ def test_g8_orders_come_as_often_as_they_should(weights, policy):
 
 @pytest.mark.parametrize("weights", CASES, ids=str)
 def test_g8_highest_first_is_always_the_same_order(weights):
-    (key,) = chances.orders(weights, chances.HIGHEST)
-    assert count(weights, chances.HIGHEST, 50) == {key: 50}
-    assert chances.orders(weights, chances.HIGHEST)[key] == 1
+    (key,) = chances.orders(weights, chances.HIGHEST_FIRST)
+    assert count(weights, chances.HIGHEST_FIRST, 50) == {key: 50}
+    assert chances.orders(weights, chances.HIGHEST_FIRST)[key] == 1
 
 
 @pytest.mark.parametrize("weights", [*CASES, [0, 0, 3, 4], [2, 2, 2], [0, 5, 0]], ids=str)
@@ -99,7 +99,7 @@ def test_g8_the_formulas_are_what_the_text_of_the_rfc_comes_to(weights):
     assert chances.first(weights) == chances.by_arrangement(weights)
 
 
-@pytest.mark.parametrize("policy", [*POLICIES, chances.HIGHEST])
+@pytest.mark.parametrize("policy", [*POLICIES, chances.HIGHEST_FIRST])
 @pytest.mark.parametrize("weights", CASES, ids=str)
 def test_g8_chances_sum_to_one_and_agree(weights, policy):
     whole = chances.orders(weights, policy)
@@ -111,5 +111,12 @@ def test_g8_chances_sum_to_one_and_agree(weights, policy):
 def test_g8_the_rule_s_own_examples():
     as_texts = [str(c) for w in ([1, 1], [1, 2], [0, 0, 10]) for c in chances.first(w)]
     assert as_texts == ["1/2", "1/2", "3/8", "5/8", "1/22", "1/22", "10/11"]
-    policies = Account.fields["srv_weight_policy"]
-    assert policies == "|".join([*POLICIES, chances.HIGHEST])
+
+
+def test_g8_the_policies_are_those_of_the_settings():
+    policies = Account.fields["srv_weight_policy"].split("|")
+    assert [policies.index(text) for text in ("rfc2782", "proportional", "highest-first")] == [
+        chances.RFC2782,
+        chances.PROPORTIONAL,
+        chances.HIGHEST_FIRST,
+    ]

@@ -73,7 +73,7 @@ class World:
         """One thing happens: a server answers, a datagram arrives, or the time of the deadline
         comes. False: the phone waits for nothing."""
         phone = self.phone
-        self.sent += self.call(phone.take)
+        self.sent += self.call(phone.take, self.now)
         if self.sent:
             channel, data, address, _ = self.sent.pop(0)
             if not channel and not self.first:

@@ -52,7 +52,7 @@ def steps(_):
     gc.collect()
     yield
 
-    from srvphone.desk import Desk
+    from srvphone.core import Core
     from srvphone.dns.answer import read
     from srvphone.dns.cache import Cache
     from srvphone.locate import srv
@@ -60,12 +60,12 @@ def steps(_):
     message = b"\0\7" + SRV
     question = message[12:48]
     cache = Cache()
-    below = Desk(urandom, None).below
+    below = Core(urandom, None).randbelow
 
     def targets():
         answer = read(message, question, 0)
         cache.put(question, answer)
-        srv.order(answer.records, "rfc2782", below)
+        srv.order(answer.records, srv.RFC2782, below)
 
     row("srv_us", microseconds(targets, rounds))
     row("srv_bytes", allocated(targets))
@@ -100,11 +100,11 @@ class Nothing:
 
 
 def loop(rounds):
-    """The loop of start.main around a phone that is registered and hears nothing. LED, button,
+    """The loop of boot.main around a phone that is registered and hears nothing. LED, button,
     watchdog and interface are stand-ins, sockets there are none: it is the Python that counts."""
     import sys
 
-    from srvphone.board.body import Body
+    from srvphone.board.runner import Runner
     from srvphone.phone import Phone
     from srvphone.trace import Trace
 
@@ -115,7 +115,7 @@ def loop(rounds):
 
     phone = Phone(settings(), urandom, Trace())
     net = Net(phone)
-    body = Body(Parts, phone, net, lambda name: Nothing())
+    runner = Runner(Parts, phone, net, lambda name: Nothing())
     world = World(phone, net.ticks())
     phone.start(world.now)
     while world.where != PRIMARY or world.mail or world.sent:
@@ -123,10 +123,11 @@ def loop(rounds):
         if WASM:
             gc.collect()
             yield
-    body.up = body.host, body.servers  # the network that is here
+    settings_ = phone.settings
+    runner.up = settings_.local_address, settings_.dns_servers  # the network that is here
 
     def empty():
-        body.turn(net.ticks())
+        runner.turn(net.ticks())
         net.turn(0)
 
     row("loop_us", microseconds(empty, rounds * 5))  # some clocks have milliseconds alone

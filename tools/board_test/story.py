@@ -31,14 +31,14 @@ def ballast(left):
 
 
 def started(measured, rooms):
-    """What start.main does up to its loop: a Phone; yields where garbage may be collected."""
+    """What boot.main does up to its loop: a Phone; yields where garbage may be collected."""
     gc.collect()
     begun = time.ticks_us()
     before = free()
-    from srvphone.board import start
+    from srvphone.board import boot
 
-    print("srvphone", start.VERSION)
-    own, _ = start._settings(folder() + "phone.json")
+    print("srvphone", boot.VERSION)
+    own, _ = boot._settings(folder() + "phone.json")
     busy = time.ticks_diff(time.ticks_us(), begun)
     for room in rooms:
         begun = time.ticks_us()
@@ -53,7 +53,7 @@ def started(measured, rooms):
     measured["import_ms"] = busy // 1000
     measured["import_heap"] = before - free()
     begun = time.ticks_us()
-    from srvphone.board.body import Body  # noqa: F401
+    from srvphone.board.runner import Runner  # noqa: F401
     from srvphone.phone import Phone
     from srvphone.trace import Trace
 
@@ -91,7 +91,7 @@ def steps(free_at_start, left=0):
     for name in ("phone", "net", "busy", "import_ms", "import_heap"):  # its place in the heap
         measured[name] = None
     with open(folder() + "rooms.txt") as source:
-        rooms = source.read().split()  # those that start.py imports, in its order
+        rooms = source.read().split()  # those that boot.py imports, in its order
     gc.collect()
     yield
     ours = free_at_start - free()
@@ -111,8 +111,8 @@ def steps(free_at_start, left=0):
     world.flows = int
     if WASM and left:
         # Reading a message is one turn, and what follows from it another.
-        world.flows = phone.desk.run
-        phone.desk.run = int
+        world.flows = phone.run
+        phone.run = int
     world.call(phone.start, world.now)
     measured["busy"] += world.busy_us
     world.busy_us = 0

@@ -1,4 +1,4 @@
-"""A whole board in virtual time: the phone with the body around it, its network, light and button.
+"""A whole board in virtual time: the phone with its runner, its network, light and button.
 
     scene = BoardScene("RPI_PICO_W")             # the guide's servers, an access point "home"
     scene.start()                                # power on
@@ -8,9 +8,9 @@
     scene.shown()                                # the pattern of the light: "failed"
     scene.press(100)                             # the button, for 100 ms
 
-The loop of srvphone.board.start with the simulator's Host in place of Net; datagrams pass only
+The loop of srvphone.board.boot with the simulator's Host in place of Net; datagrams pass only
 while the board's interface has the address that they are from or to. Stand-ins: sim.ether,
-sim.machine. Differs from start: the body has its turn when it asked for it, and not after each
+sim.machine. Differs from boot: the runner has its turn when it asked for it, and not after each
 datagram as well; the settings are handed in; nothing is imported, and an exception is the test's.
 """
 
@@ -95,9 +95,9 @@ class BoardScene(guide.Scene):
         )
         self.machine = Machine(lambda: sim.now, self.board.PORT, sim.at)
         self.bootsel = 0
-        self.pace = pace  # the body's turns are at least so many ms apart
+        self.pace = pace  # the runner's turns are at least so many ms apart
         self.life = 0  # counts the starts
-        self.body = self.host = None
+        self.runner = self.host = None
         sim.path().pick = self._stuck
 
     def _stuck(self, frame):
@@ -107,7 +107,7 @@ class BoardScene(guide.Scene):
                 return True
         return False
 
-    # The modules that the body asks for
+    # The modules that the runner asks for
 
     def load(self, name):
         return {
@@ -128,7 +128,7 @@ class BoardScene(guide.Scene):
         """Power on, or the start after a reset, with these networks, account and settings. After
         a soft reset (Ctrl-D) the interface is as it was."""
         from srvphone.account import load
-        from srvphone.board.body import Body
+        from srvphone.board.runner import Runner
 
         fields = dict({"accounts": [account or guide.account()]}, **phone)
         fields["networks"] = [{"ssid": name, "password": word} for name, word in networks]
@@ -145,7 +145,7 @@ class BoardScene(guide.Scene):
         self.phone = self.sim.phone(settings, "0.0.0.0", None)
         self.host = self.sim.host(self.phone)
         self.host.offline()
-        self.body = Body(self.board, self.phone, self.host, self.load)
+        self.runner = Runner(self.board, self.phone, self.host, self.load)
         self.life += 1
         self._turn(self.life)
         return self.phone
@@ -161,7 +161,7 @@ class BoardScene(guide.Scene):
         if dog and dog.late():
             self.off()
         if life == self.life:
-            ms = self.body.turn(self.sim.ticks())
+            ms = self.runner.turn(self.sim.ticks())
             self.host.carry()
             self.sim.at(self.sim.now + max(ms, self.pace), self._turn, life)
 
@@ -171,7 +171,7 @@ class BoardScene(guide.Scene):
         self.sim.run(self.sim.now + ms)
 
     def idle(self, ms, pace=2000):
-        """Run for long, with the body's turns so many ms apart: hours take less time so, but the
+        """Run for long, with the runner's turns so many ms apart: hours take less time so, but the
         light and the button are nothing to be looked at meanwhile."""
         self.pace = pace
         self.run(ms)

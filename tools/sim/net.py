@@ -115,8 +115,7 @@ class Host:
         self.address = address
         self.sip_port = sip_port
         self.dns_port = 0  # its one open DNS port, 0 if none
-        self.stream = 0  # the number of its open stream, 0 if none
-        self.streams = 0  # streams opened so far
+        self.streams = []  # the numbers of its open streams
         self.on = True  # False: the power is cut, for good
         self.down = 0  # while it has no network, the errno of its sends
         self.woken = sim.now
@@ -133,7 +132,7 @@ class Host:
     def offline(self):
         """The network has gone."""
         self.down = NO_NETWORK
-        self.stream = 0
+        self.streams = []
         self.tell("network", None, None)
 
     def tell(self, method, *args):
@@ -157,17 +156,17 @@ class Host:
     def carry(self):
         if not self.on:
             return
-        for channel, data, to, port in self.phone.take():
+        for channel, data, to, port in self.phone.take(self.sim.ticks()):
             if channel == SIP:
                 self.sim.send("SIP", (self.address, self.sip_port), to, data)
             elif channel == DNS:
                 self.dns_port = port  # 0: the socket is closed
                 if data is not None:
                     self.sim.send("DNS", (self.address, port), to, data)
-            else:
-                self.stream = 0
-                if data is not None:
-                    self._connect(to, data)
+            elif data is not None:
+                self._connect(port, to, data)
+            elif port in self.streams:
+                self.streams.remove(port)
 
     def receive(self, frame):
         """A datagram is here -> its fate."""
@@ -183,10 +182,9 @@ class Host:
 
     # A stream: data and reports go by the number, so that nothing reaches a later one.
 
-    def _connect(self, to, data):
+    def _connect(self, number, to, data):
         sim = self.sim
-        self.streams += 1
-        number = self.stream = self.streams
+        self.streams.append(number)
         there = sim.way(self.address, to[0]).delay_ms
         if self.down:
             sim.at(sim.now, self._shut, number)
@@ -205,11 +203,11 @@ class Host:
 
     def _open(self, number, to, data):
         sim = self.sim
-        if number == self.stream and not self.down:
+        if number in self.streams and not self.down:
             frame = sim.record("TCP", (self.address, 40000 + number), to, data)
             there = sim.way(self.address, to[0]).delay_ms
             sim.at(sim.now + there, self._ask, number, frame)
-            self.tell("stream", OPENED, None)
+            self.tell("stream", number, OPENED, None)
 
     def _ask(self, number, frame):
         sim = self.sim
@@ -223,17 +221,17 @@ class Host:
     def _piece(self, number, asked, data):
         if data is None:
             self._shut(number)
-        elif number == self.stream and not self.down:
+        elif number in self.streams and not self.down:
             frame = self.sim.record("TCP", asked.to, asked.source, data)
             frame.arrived = 1
             frame.fate = "delivered"
-            self.tell("stream", DATA, data)
+            self.tell("stream", number, DATA, data)
 
     def _shut(self, number):
         # Closed by the server, or never opened: a phone sees no difference
-        if number == self.stream:
-            self.stream = 0
-            self.tell("stream", CLOSED, None)
+        if number in self.streams:
+            self.streams.remove(number)
+            self.tell("stream", number, CLOSED, None)
 
 
 class Net:

@@ -1,7 +1,7 @@
 """The exact chances of SRV orders (RFC 2782, rule G8), as fractions.
 
-    first([1, 2], "rfc2782")     # [Fraction(3, 8), Fraction(5, 8)]: weights 1 and 2
-    orders([1, 2], "rfc2782")    # {(0, 1): Fraction(3, 8), (1, 0): Fraction(5, 8)}
+    first([1, 2], RFC2782)       # [Fraction(3, 8), Fraction(5, 8)]: weights 1 and 2
+    orders([1, 2], RFC2782)      # {(0, 1): Fraction(3, 8), (1, 0): Fraction(5, 8)}
 
 Both are for the records of one priority, given by their weights in the order of the answer; a
 record is named by its place there. This is written from G8's closed formulas, independently of
@@ -12,16 +12,14 @@ counted out: every arrangement, every draw.
 from fractions import Fraction
 from itertools import permutations
 
-RFC2782 = "rfc2782"
-PROPORTIONAL = "proportional"
-HIGHEST = "highest-first"
+from srvphone.locate.srv import HIGHEST_FIRST, PROPORTIONAL, RFC2782
 
 
 def first(weights, policy=RFC2782):
     """The chance of each record to be picked first."""
     n = len(weights)
     total = sum(weights)
-    if policy == HIGHEST:
+    if policy == HIGHEST_FIRST:
         best = weights.index(max(weights))
         return [Fraction(int(i == best)) for i in range(n)]
     if total == 0:

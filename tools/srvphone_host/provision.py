@@ -14,7 +14,7 @@ from pathlib import Path
 from srvphone import account
 from srvphone_host import remote, show
 from srvphone_host.errors import LabError
-from srvphone_host.settings_doc import with_hints
+from srvphone_host.settings_doc import default, with_hints
 
 SECRET = ("password", "authenticate_password", "ha1")
 STARS = "********"
@@ -228,7 +228,7 @@ def ask(present, network, terminal, keep=False):
             settings["accounts"] = [{}]
         one = settings["accounts"][0]
         for field, question, modes in _QUESTIONS:
-            if modes is None or one.get("dns_mode", account.Account.dns_mode) in modes:
+            if modes is None or one.get("dns_mode", default(account.Account, "dns_mode")) in modes:
                 dialog.field(one, field, question, "accounts", account.Account)
                 if field == "authenticate_password" and one.get(field):
                     one.pop("ha1", None)

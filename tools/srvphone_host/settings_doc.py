@@ -161,10 +161,15 @@ def _cell(text):
     return text
 
 
-def _default(value):
+def default(thing, name):
+    """A field's default, as the settings file has it."""
+    value = getattr(thing, name)
+    allowed = thing.fields[name]
     if isinstance(value, bool):
         return "Yes" if value else "No"
-    return str(value) if value or value == 0 else "(empty)"
+    if allowed[0] not in "<[{" and ".." not in allowed:  # a choice is kept as its place
+        return allowed.split("|")[value]
+    return value
 
 
 def table():
@@ -183,8 +188,9 @@ def table():
         ]
         for name, (meaning, p_value) in MEANINGS.items():
             if name in thing.fields:
-                default = _default(getattr(thing, name))
-                cells = (default, _cell(wanted(thing.fields[name])), meaning, p_value)
+                value = default(thing, name)
+                shown = "(empty)" if value in ("", []) else str(value)
+                cells = (shown, _cell(wanted(thing.fields[name])), meaning, p_value)
                 lines.append("| `%s` | %s |" % (name, " | ".join(cells)))
         lines.append("")
     return "\n".join(lines)

@@ -23,12 +23,11 @@ _MOST = const(3)
 
 
 class Crashes:
-    count = 0  # in a row
-    running = False
-
     def __init__(self, files, path="crash.txt"):
         self.files = files
         self.path = path
+        self.count = 0  # in a row
+        self.running = False
 
     def begin(self, watchdog):
         """A start. True after three crashes in a row; the next start tries once more."""

@@ -4,7 +4,7 @@
     command = link.turn(now, state)     # JOIN: connect to link.network; LEAVE: disconnect; or None
 
 `state` is what the interface shows: DOWN = 0, JOINING = 1, UP = 2, NO_NETWORK = 3,
-BAD_PASSWORD = 4, FAILED = 5. Commands: JOIN = 1, LEAVE = 2. `turn` wants to be called a few times
+BAD_PASSWORD = 4, FAULTY = 5. Commands: JOIN = 1, LEAVE = 2. `turn` wants to be called a few times
 a second. The networks are tried one after the other, until one is up; one that is lost is joined
 again at once. What fails is noted once until a network is up, so that an access point that is gone
 for a day makes no line a second. An ESP32 shows why it failed until it is up, through later
@@ -19,7 +19,7 @@ from ..clock import diff
 _JOINING = const(1)
 _UP = const(2)
 _BAD_PASSWORD = const(4)
-_FAILED = const(5)
+_FAULTY = const(5)
 _JOIN = const(1)
 _LEAVE = const(2)
 
@@ -34,13 +34,11 @@ _LOCKED_MS = const(30000)
 
 
 class Link:
-    network = None  # the one that JOIN is about
-    now: "int"
-    state: "int"
-
     def __init__(self, networks, note):
         self.networks = networks
         self.note = note
+        self.network = None  # the one that JOIN is about
+        self.now = self.state = 0  # of the newest turn
         self.noted = []  # (ssid, state) since the link was last up
         self.steps = self._steps()
 
@@ -76,7 +74,7 @@ class Link:
                     yield None
                 continue
             if state < _UP:
-                state = _FAILED
+                state = _FAULTY
             self._note(state)
             yield _LEAVE
             locked = state == _BAD_PASSWORD and len(networks) == 1

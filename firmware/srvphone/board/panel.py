@@ -45,14 +45,13 @@ def code(status):
 
 
 class Lamp:
-    on = None  # not known
-    name = "searching"
-    steps: "list" = []
-    at = 0
-    due = None  # the time of the next step; None: now
-
     def __init__(self, light):
         self.light = light
+        self.on = None  # not known
+        self.name = "searching"
+        self.steps = []
+        self.at = 0
+        self.due = None  # the time of the next step; None: now
 
     def show(self, name):
         self.name = name
@@ -81,14 +80,14 @@ class Lamp:
 
 
 class Button:
-    down = seen = False  # what counts, and what was last seen: it may bounce
-    since: "int"  # seen
-    pressed: "int"
-    told = False  # is it long, and has that been said?
-
     def __init__(self, read, level):
         self.read = read
         self.level = level
+        self.down = False  # what counts
+        self.seen = False  # what was last seen: it may bounce
+        self.since = 0  # the time at which that was first seen
+        self.pressed = 0  # the time
+        self.told = False  # is it long, and has that been said?
 
     def turn(self, now):
         down = self.read() == self.level

@@ -1,14 +1,14 @@
 """One question -> one answer: servers, retries, TCP, aliases, the cache (rules G11 to G13a).
 
-    answer = yield from resolver.ask(question)     # in a flow
-    resolver.receive(data, source)                 # from the shell, by way of the phone
+    answer = yield from resolver.ask(question)     # in a task
+    resolver.use([("192.168.10.10", 53)])          # from now on; the settings' servers before
 
 The Answer's `records` are a list; of a denial (NXDOMAIN, NODATA) an empty one; None if DNS does
 not say: then `status` is FORMERR, NOTIMP or REFUSED if every server said so, else SERVFAIL, which
 stands for silence too.
 
 One question is under way at a time, since a board has three UDP sockets in all; the others wait,
-16 of them in all, and two flows with the same question share it. A flow of the resolver's own
+16 of them in all, and two tasks with the same question share it. A task of the resolver's own
 asks them. Each send has a new random ID and a new random source port (RFC 5452); an answer counts
 only if ID, name, type, class and the server's address and port are those of the last send. What
 does not fit is counted and dropped, and the question goes on waiting (W1). A server that needs
@@ -24,9 +24,8 @@ from . import wire
 from .answer import Answer, glue, made, read
 from .cache import Cache
 
-_DNS = const(1)  # channels of the desk
-_TCP = const(2)
-_OPENED = const(0)  # what a TCP stream did
+_DNS = const(1)  # the channel
+_OPENED = const(0)  # what a stream did
 _DATA = const(1)
 
 _WAITS_S = const(b"\1\1\2\4")  # after the 1st, 2nd, 3rd and 4th send (G13a)
@@ -53,67 +52,89 @@ NOBODY = made(_NOBODY, 0, 0, None)
 
 
 class Query:
-    question: bytes
-    flows: "list"  # that wait for it; if none is left, it is given up
-    answer = None  # until it is over
+    def __init__(self, question):
+        self.question = question
+        self.tasks = []  # that wait for it; if none is left, it is given up
+        self.answer = None  # until it is over
 
 
 class Resolver:
-    best = 0  # the server that answered last, as its place in `servers`
-    flow = None  # that asks `queries[0]`
-    peer = None  # the server it asked last; None if there is no query
-    tcp = None  # the bytes of a TCP answer so far
-
-    def __init__(self, desk, settings):
-        """settings: has dns_servers, [(address, port), ...], which may change for the next query,
-        and the flags edns0, dns_0x20 and use_glue."""
-        self.desk = desk
+    def __init__(self, core, settings):
+        """settings: has dns_servers, [(address, port), ...], which are used until others are, and
+        the flags edns0, dns_0x20 and use_glue."""
+        self.core = core
         self.settings = settings
+        self.servers = settings.dns_servers
         self.cache = Cache()
         self.queries = []
+        self.best = 0  # the server that answered last, as its place in `servers`
+        self.task = None  # that asks `queries[0]`
+        self.end = 0  # the time at which that is given up
+        self.peer = None  # the server it asked last; None if there is no query
+        self.ident = b""  # what it asked last
+        self.asked = b""
+        self.stream_number = 0  # of the TCP stream to it; 0: there is none
+        self.streamed = b""  # the bytes of a TCP answer so far
+        core.on(_DNS, self.receive, self.failed)
+
+    def use(self, servers):
+        """Another network: other servers, [(address, port), ...], and what failed is forgotten."""
+        self.servers = servers
+        self.cache.purge(self.core.now, True)
+
+    def forget_old(self):
+        """Drop what is so old that its wrapped time could be taken for a new one."""
+        self.cache.purge(self.core.now)
 
     def ask(self, question):
-        """In a flow: `answer = yield from resolver.ask(question)`.
+        """In a task: `answer = yield from resolver.ask(question)`.
 
         CNAMEs are followed (G11): `alias` is the last one, `ttl` and `expires` are of the RRset of
         the chain that ends first.
         """
-        desk = self.desk
+        core = self.core
         first = alias = None
         for _ in range(_ALIASES + 1):
-            answer = self.cache.get(question, desk.now)
+            answer = self.cache.get(question, core.now)
             if not answer:
-                for query in self.queries:
-                    if query.question == question:
-                        break
-                else:
-                    if len(self.queries) >= _QUEUE:
-                        desk.count("dns queue full")
-                        break
-                    query = Query()
-                    query.question = question
-                    query.flows = []
-                    if not self.queries:
-                        self.flow = desk.spawn(self._work())
-                    self.queries.append(query)
-                flow = desk.flow
-                query.flows.append(flow)
-                try:
-                    while not query.answer:
-                        yield None
-                finally:
-                    query.flows.remove(flow)
-                    desk.post(self.flow, None)
-                answer = query.answer
+                query = self._query(question)
+                if not query:
+                    core.count("dns queue full")
+                    break
+                answer = yield from self._answer_to(query)
             if not first or diff(answer.expires, first.expires) < 0:
                 first = answer
             alias = answer.alias or alias
             if answer.status != _ALIAS:
                 return Answer(answer.status, first.ttl, first.expires, answer.records, alias)
             question = alias + question[-4:]
-        return made(_SERVFAIL, 0, desk.now, None)
+        return made(_SERVFAIL, 0, core.now, None)
 
-    # The flow that asks.
+    def _query(self, question):
+        """The Query for a question, perhaps one that is under way; None if the queue is full."""
+        for query in self.queries:
+            if query.question == question:
+                return query
+        if len(self.queries) >= _QUEUE:
+            return None
+        query = Query(question)
+        if not self.queries:
+            self.task = self.core.spawn(self._work())
+        self.queries.append(query)
+        return query
+
+    def _answer_to(self, query):
+        task = self.core.current_task()
+        query.tasks.append(task)
+        try:
+            while not query.answer:
+                yield None, Query
+        finally:
+            query.tasks.remove(task)
+            self.core.post(self.task, query)  # perhaps it is given up
+        return query.answer
+
+    # The task that asks.
 
     def _work(self):
         """One question after the other, until none is left."""
@@ -122,25 +143,25 @@ class Resolver:
                 query = self.queries[0]
                 query.answer = yield from self._resolve(query)
                 del self.queries[0]
-                for flow in query.flows:
-                    self.desk.post(flow, query)
+                for task in query.tasks:
+                    self.core.post(task, query)
         finally:
             self.queries.clear()
             self.peer = None
-            self.desk.send(_DNS, None, None)
+            self.core.send(_DNS, None, None)
 
     def _resolve(self, query):
-        """Ask one server after the other until one answers (G13a)."""
-        desk = self.desk
-        servers = tuple(self.settings.dns_servers)
-        self.end = later(desk.now, _GIVE_UP_MS)
+        """Ask one server after the other until one answers (G13a); None if nobody waits."""
+        core = self.core
+        servers = self.servers
+        self.end = later(core.now, _GIVE_UP_MS)
         opt = self.settings.edns0 and _EDNS_BYTES
         sends = bytearray(len(servers))
         slot = 0  # the place in _WAITS_S
         status = 0  # the RCODE that stands for what the servers said, once each is useless
         at = self.best - 1
         while servers and min(sends) < _USELESS:
-            if not query.flows:
+            if not query.tasks:
                 return None
             ms = _GIVE_UP_MS
             for _ in servers:
@@ -154,15 +175,9 @@ class Resolver:
                     break
             answer = yield from self._wait(query, ms)
             if answer and answer.status == _TRUNCATED:
-                self.tcp = b""
-                self._send(None, 0)
-                try:
-                    answer = (yield from self._wait(query, _TCP_MS)) or NOBODY
-                finally:
-                    self.tcp = None
-                    desk.send(_TCP, None, None)
+                answer = yield from self._over_tcp(query)
             if not answer:
-                if diff(desk.now, self.end) < 0:
+                if diff(core.now, self.end) < 0:
                     continue
                 status = _SERVFAIL
                 break
@@ -179,76 +194,96 @@ class Resolver:
                 sends[at] = _USELESS
                 if status != _SERVFAIL:
                     status = answer.status if answer.status in _NO else _SERVFAIL
+        return self._failure(query.question, servers, status)
+
+    def _failure(self, question, servers, status):
+        """The Answer that stands for none."""
         rule = "W6"  # no server: that may change at any time
-        answer = made(_SERVFAIL, 0, desk.now, None)
+        answer = made(_SERVFAIL, 0, self.core.now, None)
         if servers:
             rule = "G13a"
-            answer = self.cache.failed(query.question, status, desk.now)
-        desk.note(rule, "no-answer", wire.text(query.question[:-4]))
+            answer = self.cache.failed(question, status, self.core.now)
+        self.core.note(rule, "no-answer", wire.text(question[:-4]))
         return answer
+
+    def _over_tcp(self, query):
+        """The Answer to the same question of the same server over TCP, NOBODY if none comes."""
+        data = self._renew(0)
+        self.streamed = b""
+        self.stream_number = self.core.connect(
+            self, len(data).to_bytes(2, "big") + data, self.peer
+        )
+        try:
+            return (yield from self._wait(query, _TCP_MS)) or NOBODY
+        finally:
+            number = self.stream_number
+            self.stream_number = 0
+            self.core.disconnect(number)
 
     def _wait(self, query, ms):
         """The Answer that comes within so many ms, but before the query ends, or None."""
-        desk = self.desk
-        due = later(desk.now, ms)
+        core = self.core
+        due = later(core.now, ms)
         if diff(due, self.end) > 0:
             due = self.end
-        answer = None
-        while not answer and query.flows and diff(desk.now, due) < 0:
-            answer = yield due
-        return answer
+        while query.tasks and diff(core.now, due) < 0:
+            event = yield due, (Answer, Query)
+            if isinstance(event, Answer):
+                return event
+        return None
 
     def _send(self, question, opt):
-        """Send a question; None: the last one once more, over TCP."""
-        desk = self.desk
-        below = desk.below
-        if question:
-            asked = bytearray(question)
-            if self.settings.dns_0x20:  # letters in random case, and so they are in the answer
-                for i in range(len(asked) - 4):
-                    if 97 <= asked[i] <= 122 and below(2):
-                        asked[i] -= 32
-            self.asked = bytes(asked)
-        data = wire.query(below(65536), self.asked, opt)
+        """Send a question to the peer."""
+        below = self.core.randbelow
+        asked = bytearray(question)
+        if self.settings.dns_0x20:  # letters in random case, and so they are in the answer
+            for i in range(len(asked) - 4):
+                if 97 <= asked[i] <= 122 and below(2):
+                    asked[i] -= 32
+        self.asked = bytes(asked)
+        data = self._renew(opt)
+        self.core.send(_DNS, data, self.peer, 16384 + below(49152))
+
+    def _renew(self, opt):
+        """The query for what is asked, with a new ID."""
+        data = wire.query(self.core.randbelow(65536), self.asked, opt)
         self.ident = data[:2]
-        if question:
-            desk.send(_DNS, data, self.peer, 16384 + below(49152))
-        else:
-            desk.send(_TCP, len(data).to_bytes(2, "big") + data, self.peer)
+        return data
 
     # What comes in.
 
     def receive(self, data, source):
         """A datagram on the DNS socket."""
-        if source == self.peer and self.tcp is None:
+        if source == self.peer and not self.stream_number:
             answer = self._read(data)
             if answer:
-                self.desk.post(self.flow, answer)
+                self.core.post(self.task, answer)
                 return
-        self.desk.count("dns dropped")
+        self.core.count("dns dropped")
 
     def _read(self, data):
         """The Answer in a message, or None if it is not one to what was asked last."""
-        if data.startswith(self.ident):
-            now = self.desk.now
-            answer = read(data, self.asked, now, self.settings.dns_0x20)
-            if not isinstance(answer, int):
-                if self.settings.use_glue and self.asked[-3] == _SRV:  # G12
-                    for record in answer.records:
-                        name = record[3].lower()
-                        found = glue(data, name, now)
-                        if found:
-                            self.cache.put(name + b"\0\1\0\1", found)
-                return answer
-        return None
+        if not data.startswith(self.ident):
+            return None
+        now = self.core.now
+        answer = read(data, self.asked, now, self.settings.dns_0x20)
+        if isinstance(answer, int):
+            return None
+        if self.settings.use_glue and self.asked[-3] == _SRV:  # G12
+            for record in answer.records:
+                name = record[3].lower()
+                found = glue(data, name, now)
+                if found:
+                    self.cache.put(name + b"\0\1\0\1", found)
+        return answer
 
     def stream(self, event, data):
         """What the TCP stream to the server did (RFC 7766: two bytes of length come first)."""
-        if self.tcp is None or event == _OPENED:  # or 2, closed
+        if event == _OPENED:
             return
         answer = None
         if event == _DATA:
-            self.tcp = data = self.tcp + data
+            self.streamed = data = self.streamed + data
             if len(data) < 2:
                 return
             size = data[0] << 8 | data[1]
@@ -257,9 +292,9 @@ class Resolver:
                 if len(data) < size:
                     return
                 answer = self._read(data)
-        self.desk.post(self.flow, answer or NOBODY)
+        self.core.post(self.task, answer or NOBODY)
 
     def failed(self, peer):
         """The network says that what was sent reached nobody (refused, unreachable)."""
         if self.peer and peer in (None, self.peer):
-            self.desk.post(self.flow, NOBODY)
+            self.core.post(self.task, NOBODY)

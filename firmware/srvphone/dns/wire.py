@@ -68,7 +68,7 @@ _READ_MAX = const(0x1000000)
 _formats = {}
 
 
-def check(msg):
+def check(msg):  # noqa: PLR0912 - one pass; a call costs more than what it would do
     """OK if the whole message is sound, else what is wrong: SHORT to WORK. Allocates nothing."""
     end = len(msg)
     p = _name(msg, 12, end)

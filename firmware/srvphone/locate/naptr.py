@@ -1,6 +1,6 @@
 """Which NAPTR records count (RFC 3403 4.1, RFC 3263 4.1; rules G5, G6).
 
-    for order, flag, name in usable(records, (b"sip+d2u",), "example.com", report):
+    for order, flag, name in usable(records, (naptr_service(UDP),), "example.com", report):
         ...    # flag b"s": ask for SRV of name, b"a": for its addresses, b"": for its NAPTR
 
 A record is (order, preference, flags, service, regexp, replacement): numbers, bytes, a name.
@@ -40,7 +40,7 @@ def usable(records, services, subject, report):
 
                 try:
                     name = wire.name(str(apply(regexp, subject.encode()), "utf-8"))
-                except (ValueError, IndexError):  # from apply; no UTF-8; (WireError) no name
+                except (ValueError, IndexError):  # from apply; no UTF-8; no name
                     pass
         if name == b"\0":
             fault = fault or "no name"

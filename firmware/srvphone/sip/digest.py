@@ -26,15 +26,18 @@ class Challenge:
     .values  what came, by name: b"realm", b"nonce", perhaps b"opaque", b"algorithm", others
     .stale   True: the nonce was too old, nothing is said of the password
     .nc      how often the nonce was used
+    .header  the name of the header that its credentials stand in
     """
 
-    values: "dict[bytes, bytes]"
-    stale: "bool"
-    nc = 0
-    sha: "bool"  # SHA-256, else MD5
-    sess: "bytes"  # b"" without -sess
-    qop: "bool"  # auth, else none
-    first: "tuple" = ()  # -sess: the nonce and the cnonce of the first use
+    def __init__(self, values):
+        self.values = values
+        self.stale = values.get(b"stale", b"").lower() == b"true"
+        self.nc = 0
+        self.header = b""
+        self.sha = False  # SHA-256, else MD5
+        self.sess = b""  # b"" without -sess
+        self.qop = b"auth" in split(values.get(b"qop", b"").lower())  # auth, else none
+        self.first: "tuple" = ()  # -sess: the nonce and the cnonce of the first use
 
     def credentials(self, method, uri, user, secret, cnonce):
         """The value of (Proxy-)Authorization, bytes; nc is one higher each time.
@@ -113,19 +116,15 @@ def challenge(values, secret=b""):
                 break
             fields[name] = text
     for fields in found:
-        c = Challenge()
-        c.values = fields
-        c.stale = fields.get(b"stale", b"").lower() == b"true"
+        c = Challenge(fields)
         name, c.sess, more = fields.setdefault(b"algorithm", b"MD5").upper().partition(b"-SESS")
         c.sha = name == b"SHA-256"
-        qop = fields.get(b"qop", b"").lower()
-        c.qop = b"auth" in split(qop)
         if (
             b"realm" in fields
             and b"nonce" in fields
             and (c.sha or name == b"MD5")
             and not more
-            and (c.qop or not (qop or c.sess))
+            and (c.qop or not (fields.get(b"qop") or c.sess))
             and (isinstance(secret, bytes) or len(secret[1]) == 32 << c.sha)
         ):
             return c

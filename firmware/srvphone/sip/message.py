@@ -1,7 +1,7 @@
 """SIP messages: read one datagram (RFC 3261 7, 18.3, 20, 25.1).
 
-    m = message.read(data)  # ValueError if it is none
-    if m.status == 401 and message.param(m.get(b"via"), b"branch") == branch: ...
+    m = Message(data)       # ValueError if it is none
+    if m.status == 401 and param(m.get(b"via"), b"branch") == branch: ...
 
 Everything is bytes. A header is found by its long name in lower case, also where it stands in
 compact form. A message keeps where its lines begin, and copies only what is asked for.
@@ -20,6 +20,7 @@ from micropython import const
 
 _SIZE = const(1472)  # bytes: what one Ethernet frame carries, and what the socket is asked for
 _LINES = const(64)  # header lines
+_RETRY_AFTER_MAX_S = const(1 << 29)
 _COMMA = const(44)
 _COLON = const(58)
 _SEMICOLON = const(59)
@@ -33,64 +34,79 @@ _COMPACT = const(b"Vvia Ffrom Tto Icall-id Mcontact Lcontent-length Ccontent-typ
 class Message:
     """One message that was read.
 
-    .method   of a request; b"" for a response
-    .uri      of a request, as it came
-    .version  False for a request of another version than SIP/2.0, to be answered 505
-    .status   of a response, 100 to 699; 0 for a request
-    .cseq     the number in CSeq
-    .about    the method in CSeq: what a response is the answer to
-    .body     as long as Content-Length says, else to the end of the datagram
+    .method       of a request; b"" for a response
+    .uri          of a request, as it came
+    .version      False for a request of another version than SIP/2.0, to be answered 505
+    .status       of a response, 100 to 699; 0 for a request
+    .cseq         the number in CSeq
+    .cseq_method  the method in CSeq: what a response is the answer to
+    .body         as long as Content-Length says, else to the end of the datagram
+
+    ValueError (index() and unpacking raise it, too) is the peer's fault: what came is no SIP
+    message, or one that can't be trusted.
     """
 
-    method = uri = b""
-    version = True
-    status = 0
-    cseq: "int"
-    about: "bytes"
-    body: "bytes"
-    data: "bytes"
-    at: "list[int]"
-
     def __init__(self, data):
+        if len(data) > _SIZE:
+            raise ValueError("a message of %d bytes" % len(data))
         self.data = data
-        self.at = at = []  # where the header lines begin, and the empty line
-        end = 0
-        while True:
-            p = end
-            end = data.index(b"\n", p) + 1
-            # To some readers a lone CR ends a line: it must not pass through us into an answer.
-            if data.find(b"\r", p, end - 2) >= 0:
-                raise ValueError
-            if p and data[p] not in b" \t":  # else the line before goes on
-                at.append(p)
-            if data[p] in b"\r\n":
-                break
-        for name in (b"via", b"from", b"to", b"call-id", b"cseq"):
-            n = 0
-            for p in at:
-                n += _value(data, p, name) > 0
-            # RFC 4475 3.3.8: one that stands there twice could be read in two ways.
-            if not n or n > 1 and name != b"via":
-                raise ValueError
-        text, self.about = self.lines(b"cseq")[0].split()
+        self.at = []  # where the header lines begin, and the empty line
+        end = self._find_lines()
+        self._check_headers()
+        text, self.cseq_method = self.lines(b"cseq")[0].split()
         self.cseq = number(text, 0x7FFFFFFF)  # RFC 3261 8.1.1.5
+        if self.cseq < 0:
+            raise ValueError("CSeq is no number")
         # RFC 3261 18.3: without a length the body goes to the end of the datagram; what is more
         # than the length is not read; if it is less, something was lost. Two are no number.
         size = len(data) - end
         found = self.lines(b"content-length")
         if found:
             size = number(b",".join(found), size)
+            if size < 0:
+                raise ValueError("not as long as Content-Length says")
         self.body = data[end : end + size]
+        self.method = self.uri = b""
+        self.version = True
+        self.status = 0
         if data[:8].upper() == b"SIP/2.0 ":
             self.status = number(data[8:11], 699)
-            bad = self.status < 100 or data[11] > 32
+            if self.status < 100 or data[11] > 32:
+                raise ValueError("not a status")
         else:
-            self.method, self.uri, text = data[: at[0]].split()
+            self.method, self.uri, text = data[: self.at[0]].split()
             text = text.upper()
             self.version = text == b"SIP/2.0"
-            bad = text[:4] != b"SIP/" or self.method != self.about
-        if bad or self.cseq < 0 or size < 0 or len(data) > _SIZE or len(at) > _LINES + 1:
-            raise ValueError
+            if text[:4] != b"SIP/" or self.method != self.cseq_method:
+                raise ValueError("not a request of SIP, or another method in CSeq")
+
+    def _find_lines(self):
+        """Notes where the header lines begin -> where the body does."""
+        data = self.data
+        at = self.at
+        end = 0
+        while True:
+            start = end
+            end = data.index(b"\n", start) + 1
+            # To some readers a lone CR ends a line: it must not pass through us into an answer.
+            if data.find(b"\r", start, end - 2) >= 0:
+                raise ValueError("CR within a line")
+            if start and data[start] not in b" \t":  # else the line before goes on
+                at.append(start)
+            if data[start] in b"\r\n":
+                break
+        if len(at) > _LINES + 1:
+            raise ValueError("%d header lines" % (len(at) - 1))
+        return end
+
+    def _check_headers(self):
+        # RFC 4475 3.3.8: one that stands there twice could be read in two ways.
+        for name in (b"via", b"from", b"to", b"call-id", b"cseq"):
+            count = 0
+            for start in self.at:
+                count += _value(self.data, start, name) > 0
+            if not count or count > 1 and name != b"via":
+                raise ValueError("%d header lines %s" % (count, name.decode()))
 
     def lines(self, name):
         """The value of every header line `name`, unfolded; commas are not looked at."""
@@ -114,13 +130,6 @@ class Message:
         for value in self.all(name):
             return value
         return b""
-
-
-# read(data): the Message in a datagram. ValueError (index() and unpacking raise it, too) is the
-# peer's fault: what came is no SIP message, or one that can't be trusted. RFC 3261 would have a
-# 400 for some of such requests. They are dropped instead: what makes them bad is mostly what the
-# answer and its way would have to be made from.
-read = Message
 
 
 def _value(data, start, name):
@@ -148,6 +157,13 @@ def number(value, limit):
         if n > limit:
             return -1
     return n
+
+
+def retry_after(message):
+    """The seconds of its Retry-After (RFC 3261 20.33), 0 if it has none that can be read."""
+    # Perhaps a comment or parameters stand behind them.
+    seconds = message.get(b"retry-after").replace(b"(", b";").split(b";")[0].strip()
+    return max(number(seconds, _RETRY_AFTER_MAX_S), 0)
 
 
 def split(value, sep=_COMMA):

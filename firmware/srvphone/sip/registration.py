@@ -1,372 +1,299 @@
-"""One account at one SIP server: REGISTER, refresh, fail over, come back, un-REGISTER.
+"""One account at one SIP server: REGISTER, refresh, come back, un-REGISTER.
 
-    registration = Registration(desk, transactions, own, account, "0", "grandstream.com", wheres)
-    registration.flow = desk.spawn(registration.run(jitter_s))
-    registration.state, registration.current
+    registration = Registration(core, client, servers)
+    registration.start(jitter_s, moved=False)
+    registration.state, registration.status()
 
-`run` is the life of a registration as a straight line: the wait until a cycle is due, which is
-the time registered (G21 failback, G24 refresh, G26 keep-alive) or the wait after a failure (G22);
-then the cycle (G14 to G20) until a server says 2xx; again and again. What is posted to its flow:
-transactions and look-ups that have ended, and the word now, which starts a cycle at once.
+`_run` is the life of a registration as a straight line: rest until a cycle is due, which is the
+time registered (G21 failback, G24 refresh, G26 keep-alive) or the wait after a failure (G22); then
+the cycle, a walk over the servers until one says 2xx; again and again. A word posted to its task,
+"now", ends the rest.
 
-RFC 3261 10.2, 20.33, 22; RFC 3581; rules G1, G14 to G26, W3, W4.
+RFC 3261 10.2, 20.33; rules G16a, G17 to G26, W3, W4, W6.
 """
 
 from micropython import const
 
 from .. import failover
-from ..clock import diff, later
-from . import digest
-from .message import number, param, uri_of
+from ..clock import diff, earlier, later
+from .client import WRONG_PASSWORD, Request
+from .expires import MAX_S, granted, refresh_after
+from .keepalive import KeepAlive
+from .message import number, retry_after
+from .transaction import LATE, Transaction
 
-# States, and what each waits for. An attempt and a cycle come to one of the last three, or to
-# None: the next target is to be tried; there was none that is not closed.
-_OFF = const("off")  # nothing, or the start: not started, or stopped
-_REGISTERING = const("registering")  # the plan, a final response, or silence
-_REGISTERED = const("registered")  # the refresh, the failback timer, a keep-alive
-_RETRY = const("waiting")  # the registration failure retry wait
-_REJECTED = const("rejected")  # the long wait after a wrong password or a 403
+# States, and what each waits for.
+OFF = const("off")  # nothing, or the start: not started, or stopped
+REGISTERING = const("registering")  # the plan, a final response, or silence
+REGISTERED = const("registered")  # the refresh, the failback timer, a keep-alive
+WAITING = const("waiting")  # the registration failure retry wait
+REJECTED = const("rejected")  # the long wait after a wrong password or a 403
 
-# How a transaction ended, as `transaction` has it.
-_SILENT = const("silent")
-_REFUSED = const("refused")
-_LATE = const("late")
-
-_ALL = const(-1)  # instead of an Expires: remove every binding of the user
-_NONCES = const(16)  # beyond it all are forgotten: each costs its server one 401
-_CREDENTIALS = const(3)  # REGISTERs with credentials in one attempt, at the most (W3)
-_MAX_EXPIRES = const(3888000)  # 45 days
+_EVERYTHING = const(-1)  # instead of an Expires: remove every binding of the user
 _FOR_EVER_MS = const(1 << 40)  # 35 years
 _LOOK_MS = const(43200000)  # 12 h: a longer wait is run down, since ticks can't count it
 
-# The Call-ID is random and new, so it serves as the tag, too.
-_REQUEST = const(
-    b"%s sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\nMax-Forwards: 70\r\n"
-    b"From: %s<%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: %d %s\r\n%s"
-    b"Content-Length: 0\r\n\r\n"
-)
+# Choices by their numbers in the settings.
+_UNREGISTER_NO = const(0)  # of unregister_on_reboot
+_UNREGISTER_ALL = const(1)
+_CSEQ_SAME = const(1)  # of cseq_on_failover
 
 
-class Own:
-    """The phone's own address on the SIP socket, as it stands in Via and Contact.
+class _Register(Request):
+    """A REGISTER at one target. expires_s 0 removes the binding of `address`, _EVERYTHING all of
+    the user's.
 
-    While `host` is not known, b"", a name stands there that can't exist (RFC 2606).
+    Its context is (locator, target, expires_s), what a 2xx to it means; None if that would mean
+    nothing, since it binds no address.
     """
 
-    def __init__(self, host, port):
-        self.host = host
-        self.port = port
-        self.address = b"%s:%d" % (host or b"srvphone.invalid", port)
+    method = b"REGISTER"
 
-    move = __init__
+    def __init__(self, registration, locator, target, expires_s, address):
+        client = registration.client
+        Request.__init__(self, client.server, client.aor(), registration.call_id)
+        self.registration = registration
+        self.locator = locator
+        self.target = target
+        self.expires_s = expires_s
+        self.address = address  # of the binding; b"": the phone's own
 
-    def learn(self, response):
-        """Take the address that a server saw us come from (RFC 3581), if ours is unknown."""
-        via = response.get(b"via")
-        host = param(via, b"received") or b""
-        if not self.host and host.count(b".") == 3 and host.replace(b".", b"").isdigit():
-            port = number(param(via, b"rport") or b"", 65535)
-            self.move(host, port if port > 0 else self.port)
+    def next_cseq(self):
+        self.registration.cseq += 1
+        return self.registration.cseq
+
+    def headers(self):
+        client = self.registration.client
+        local = client.local
+        expires_s = self.expires_s
+        self.context = None
+        if expires_s == _EVERYTHING:
+            return b"Contact: *\r\nExpires: 0\r\n"
+        lines = b"Expires: %d\r\n" % expires_s
+        if local.host and expires_s > 0:
+            self.context = self.locator, self.target, expires_s
+        if self.address or local.host:
+            lines += b"Contact: <%s>\r\n" % client.contact(self.address or local.address)
+        return lines
+
+    def late(self, transaction):
+        return self.registration.late(transaction)
 
 
 class Registration:
-    state = _OFF
-    flow: "object"  # of `run`
-    current = None  # the target whose REGISTER last got a 2xx
-    where: "object"  # the Location that it is of
-    saved = False  # does a cycle start there (G19 to G21)?
-    plan = None  # of the newest cycle
-    left_ms = 0  # until the next cycle, counted from `since`; 45 days may be no small integer
-    since: "int"
-    failback = None  # the time of the next try to return (G21)
-    cseq = 0  # of the newest REGISTER
-    gone: "bytes" = None  # the own address in the binding at `current`, if it is ours no more (W6)
+    """See the module's head. .state is one of OFF, REGISTERING, REGISTERED, WAITING, REJECTED."""
 
-    def __init__(self, desk, transactions, own, account, label, server, wheres):
-        self.desk = desk
-        self.transactions = transactions
-        self.own = own
-        self.account = account
-        self.label = label  # of the account, in the trace
-        self.server = server  # in Request-URI, From and To (G1)
-        self.wheres = wheres  # the Location that is asked for targets; the backup proxy's
-        self.nonces = {}  # address -> Challenge (G17)
-        self.closed = {}  # address -> when it opens: 503 with Retry-After (G15)
-        self.call_id = desk.token(12)
+    def __init__(self, core, client, servers):
+        self.core = core
+        self.client = client
+        self.account = client.account
+        self.label = client.label
+        self.servers = servers  # failover.Servers
+        self.state = OFF
+        self.task = None
+        self.left_ms = 0  # until the next cycle, counted from `since`; may be no small integer
+        self.since = 0
+        self.failback = None  # the time of the next try to return (G21)
+        self.cseq = 0  # of the newest REGISTER
+        self.gone = b""  # the own address in the binding at the current server, if no more (W6)
+        self.call_id = core.token_hex(12)
 
-    def note(self, rule, event, target, more=""):
-        text = "%s:%d %s" % (target.address + (more,))
-        self.wheres[0].note(text.strip(), rule, event)
+    # Beginning and end.
+
+    def start(self, jitter_s, moved):
+        """The network is here. moved: the phone has another address than before (W6)."""
+        if moved and self.servers.current:
+            self.gone = self.client.local.address
+        self.task = self.core.spawn(self._run(jitter_s))
+
+    def halt(self):
+        """The network has gone, or is another; a rejection stands (W3, W6)."""
+        if self.state != REJECTED:
+            self.state = OFF
+
+    def stop(self):
+        """The phone ends: un-REGISTER if the settings say so."""
+        how = self.account.unregister_on_reboot
+        servers = self.servers
+        if servers.current and how != _UNREGISTER_NO:
+            expires_s = _EVERYTHING if how == _UNREGISTER_ALL else 0
+            self.core.spawn(self._register(servers.locator, servers.current, expires_s))
+        self.state = OFF
+
+    def hurry(self):
+        """Start a cycle at once, unless one is under way."""
+        self.core.offer(self.task, "now")
+
+    def lives(self):
+        """Is it at work (W11)?"""
+        return self.task.alive()
+
+    # The whole life.
+
+    def _run(self, jitter_s):
+        if self.state == OFF:
+            self.left_ms = self.core.randbelow(jitter_s * 1000 + 1)
+        self.since = self.core.now
+        self.failback = None
+        while True:
+            yield from self._rest()
+            if self.gone:
+                servers = self.servers
+                yield from self._register(servers.locator, servers.current, 0, self.gone)
+                self.gone = b""
+            yield from self._cycle()
+
+    def _rest(self):
+        """Until the next cycle is due."""
+        keep_alive = KeepAlive(self.core, self.client, self.servers)
+        while not self._is_due():
+            if keep_alive.is_dead():
+                self._note("G26", "lost", self.servers.current)
+                return
+            now = self.core.now
+            ask_at = keep_alive.due() if self.state == REGISTERED else None
+            first = earlier(later(now, min(self.left_ms, _LOOK_MS)), self.failback)
+            first = earlier(first, ask_at)
+            if diff(now, first) < 0:
+                event = yield first, (Transaction, str)
+                if event == "now":
+                    return
+                if event and event.outcome == LATE and self.late(event):
+                    keep_alive.quiet_since = self.core.now
+            elif first == ask_at:
+                keep_alive.ask()
+            elif (yield from self._go_back()):
+                return
+
+    def _is_due(self):
+        """Run the wait down to now: is it over?"""
+        now = self.core.now
+        self.left_ms -= diff(now, self.since)
+        self.since = now
+        return self.left_ms <= 0
+
+    def _go_back(self):
+        """G21: one REGISTER to the first target, then the old binding goes -> is a cycle due?"""
+        servers = self.servers
+        account = self.account
+        self.failback = later(self.core.now, account.failback_timeout_s * 1000)
+        old_locator, old = servers.locator, servers.current
+        first = yield from servers.first()
+        if not first:
+            return False
+        locator, target = first
+        self._note("G21", "failback", target)
+        verdict = yield from self._register(locator, target, account.register_expiration_s)
+        if verdict != failover.DONE:
+            return False
+        # A server that shares its bindings has lost the new one, too, with the old one's.
+        return (yield from self._register(old_locator, old, 0)) == failover.DONE
 
     # A cycle.
 
     def _cycle(self):
         """One refresh or first registration: until a 2xx, or until every target has failed."""
+        self.state = REGISTERING
+        verdict = yield from self.servers.walk(self._attempt)
+        if verdict != failover.DONE:
+            self._wait(verdict)
+
+    def _wait(self, verdict):
+        """G22's wait begins, or the long one after a rejection (W3)."""
         account = self.account
-        rule = failover.rule_of(account)
-        tried = []
-        state = result = None
-        self.state = _REGISTERING
-        for where in self.wheres:
-            plan = yield from where.plan_now()
-            now = self.desk.now
-            targets = plan.targets
-            if where is self.wheres[0]:
-                # Is the TTL up of the plan that led to the saved target?
-                if rule == "G19" and (plan.up(now) or plan is not self.plan):
-                    self.saved = False
-                self.plan = plan
-                if self.saved:
-                    targets = [self.current] + targets
-            failover.open_up(self.closed, now)
-            for target in targets:
-                address = target.address
-                if address in tried or address in self.closed:
-                    continue
-                if tried:
-                    if account.cseq_on_failover == "same":  # G16
-                        self.cseq -= 1
-                elif self.current:
-                    self.note(rule, "starts-at", target)
-                tried.append(address)
-                at = self.where if target is self.current else where
-                state = yield from self._attempt(at, target, account.register_expiration_s)
-                if state:
-                    break
-                if address not in self.closed:
-                    result = _RETRY
-            if state:
-                break
-        state = state or result
-        if state != _REGISTERED:
-            # G22's wait, or the long one after a rejection (W3).
-            now = self.desk.now
-            self.state = state or _RETRY
-            self.failback = None
+        self.failback = None
+        self.state = WAITING
+        if verdict == failover.REJECTED:
+            self.state = REJECTED
+            s = account.forbidden_retry_wait_s
+        elif account.use_random_retry_wait:
+            least_s = account.random_retry_wait_min_s
+            s = least_s + self.core.randbelow(account.random_retry_wait_max_s - least_s + 1)
+        else:
             s = account.registration_failure_retry_wait_s
-            if state == _REJECTED:
-                s = account.forbidden_retry_wait_s
-            elif account.use_random_retry_wait:
-                s = account.random_retry_wait_min_s
-                s += self.desk.below(account.random_retry_wait_max_s - s + 1)
-            ms = s * 1000
-            opens = failover.open_up(self.closed, now)
-            if not state and opens and opens < ms:
-                ms = opens
-            self.since = now
-            self.left_ms = ms or _FOR_EVER_MS
-            where.note(ms or "for ever", "G22", "waits")
+        ms = s * 1000
+        if verdict == failover.ALL_CLOSED:
+            ms = min(ms, self.servers.opens_in_ms() or ms)
+        self.since = self.core.now
+        self.left_ms = ms or _FOR_EVER_MS
+        self.core.note("G22", "waits", self.label, ms or "for ever")
 
-    def _attempt(self, where, target, expires_s, contact=b""):
-        """REGISTER at one target, with what it asks for (401, 423), until the outcome is clear.
+    def _attempt(self, locator, target, again):
+        """The walk is at this target."""
+        if again and self.account.cseq_on_failover == _CSEQ_SAME:  # G16
+            self.cseq -= 1
+        return self._register(locator, target, self.account.register_expiration_s)
 
-        expires_s 0 removes the binding (of another address than ours: `contact`), _ALL all of the
-        user's.
-        """
-        account = self.account
-        own = self.own
-        nonces = self.nonces
-        address = target.address
-        secret = account.authenticate_password.encode()
-        if account.ha1:
-            secret = "ha1", account.ha1.encode()
-        used = answered = 0  # credentials sent, challenges answered
+    def _register(self, locator, target, expires_s, address=b""):
+        """In a task: a REGISTER and what its answers ask for, until the verdict is clear."""
+        wanted_s = self.account.register_expiration_s
+        request = _Register(self, locator, target, expires_s, address)
         while True:
-            more = b"Contact: *\r\nExpires: 0\r\n"
-            if expires_s != _ALL:
-                more = b"Expires: %d\r\n" % expires_s
-                if contact or own.host:
-                    more += b"Contact: <%s>\r\n" % self._uri(contact or own.address)
-            wanted = nonces.get(address)
-            if wanted:
-                used += 1
-                more += b"%sAuthorization: %s\r\n" % (
-                    wanted.prefix,
-                    wanted.credentials(
-                        b"REGISTER",
-                        b"sip:" + self.server.encode(),
-                        (account.authenticate_id or account.sip_user_id).encode(),
-                        secret,
-                        self.desk.token(8),
-                    ),
-                )
-            self.cseq += 1
-            tr = self._send(where, target, b"REGISTER", self.call_id, self.cseq, more)
-            if own.host and expires_s > 0:
-                tr.about = where, target, expires_s  # what a 2xx means, also a late one
-            while not tr.state:
-                if self._late((yield None)):
-                    self.transactions.finish(tr, _SILENT)
-                    return _REGISTERED
-            status = tr.state
-            response = tr.response
-            if response:
-                status = response.status
-                own.learn(response)
-                if status < 300:
-                    if tr.about:
-                        self._accept(tr)
-                        return _REGISTERED
-                    if expires_s <= 0:
-                        self.note("-", "unregistered", target)
-                        return _REGISTERED
-                    if own.host:  # now with a Contact
-                        continue
-                if status == 423 and expires_s == account.register_expiration_s:
-                    expires_s = number(response.get(b"min-expires"), _MAX_EXPIRES)
-                    self.note("W4", "423", target, expires_s)
-                    if expires_s > account.register_expiration_s:
-                        continue
-                if status == 401 or status == 407:
-                    prefix = b"Proxy-" if status == 407 else b""
-                    name = (prefix.lower() or b"www-") + b"authenticate"
-                    wanted = digest.challenge(response.lines(name), secret)
-                    if wanted:
-                        if used == _CREDENTIALS or answered > wanted.stale:
-                            nonces.pop(address, None)
-                            self.note("W3", "wrong-password", target)
-                            return _REJECTED
-                        answered += 1
-                        wanted.prefix = prefix
-                        if len(nonces) >= _NONCES:
-                            nonces.clear()
-                        nonces[address] = wanted
-                        continue
-            break
-        self.note("G14" if status == _SILENT else "G15", str(status), target)
-        if status == _SILENT:
-            nonces.pop(address, None)
-            if target is self.current:
-                self.saved = False
-        elif status == 503:
-            # RFC 3261 20.33: seconds, perhaps a comment or parameters behind them.
-            after = response.get(b"retry-after").replace(b"(", b";").split(b";")[0].strip()
-            s = number(after, 1 << 29)
-            if s > 0:
-                self.closed[address] = later(self.desk.now, (s if s < 3600 else 3600) * 1000)
-        elif status == 403:
-            return _REJECTED
-        elif status != _REFUSED and status not in account.failover_codes:
-            return _RETRY
+            outcome, response = yield from self.client.exchange(request, locator, target)
+            if not response:
+                if outcome in (LATE, WRONG_PASSWORD):
+                    return failover.verdict(outcome, ())
+                return self.servers.judge(target, outcome)
+            if outcome < 300:
+                if request.context:
+                    self._accept(request.context, response)
+                    return failover.DONE
+                if expires_s <= 0:
+                    self._note("-", "unregistered", target)
+                    return failover.DONE
+                if not self.client.local.host:  # nothing is bound, since it does not say where
+                    self.servers.judge(target, outcome)
+                    return failover.FAILED
+                continue  # now with a Contact
+            if outcome == 423 and request.expires_s == wanted_s:  # W4: once
+                request.expires_s = number(response.get(b"min-expires"), MAX_S)
+                self._note("W4", "423", target, request.expires_s)
+                if request.expires_s > wanted_s:
+                    continue
+            return self.servers.judge(target, outcome, retry_after(response))
 
-    def _late(self, event):
-        """G16a: a 2xx from a target that was given up ends a cycle that has no other."""
-        if getattr(event, "state", None) == _LATE:
-            status = event.response.status
-            self.note("G16a", _LATE, event, status)
-            if status < 300 and event.about:
-                self.closed.pop(event.address, None)
-                if self.state != _REGISTERED:
-                    self._accept(event)
-                    return True
+    # What a 2xx means.
 
-    def _accept(self, tr):
-        """A 2xx: this is the current server, for as long as it grants."""
-        response = tr.response
-        self.where, target, granted_s = tr.about
-        now = self.desk.now
+    def late(self, transaction):
+        """G16a: a 2xx from a target that was given up ends a cycle without another -> does it?"""
+        status = transaction.response.status
+        self.core.note("G16a", LATE, self.label, transaction.address, status)
+        if status < 300 and transaction.context:
+            self.servers.alive(transaction.address)
+            if self.state != REGISTERED:
+                self._accept(transaction.context, transaction.response)
+                return True
+        return False
+
+    def _accept(self, context, response):
+        """This is the current server, for as long as it grants."""
+        locator, target, asked_s = context
         account = self.account
-        rule = failover.rule_of(account)
-        self.state = _REGISTERED
-        self.current = target
-        self.saved = rule != "G18"
-        # The Expires of our own Contact, else of the response, else what was asked (G24).
-        granted = response.get(b"expires")
-        for contact in response.all(b"contact"):
-            own = self._uri(self.own.address).lower()
-            if uri_of(contact).split(b";")[0].lower() == own:
-                granted = param(contact, b"expires") or granted
-        n = number(granted, _MAX_EXPIRES)
-        if n >= 0:
-            granted_s = n
-        self.note("G24", _REGISTERED, target, granted_s)
-        targets = self.plan.targets
+        servers = self.servers
+        self.state = REGISTERED
+        servers.registered(locator, target)
+        own = self.client.contact(self.client.local.address)
+        granted_s = granted(response, own, asked_s)
+        self._note("G24", REGISTERED, target, granted_s)
+        now = self.core.now
         self.since = now
-        self.left_ms = failover.refresh_after(
-            granted_s, account.reregister_before_expiration_s, len(targets)
+        self.left_ms = refresh_after(
+            granted_s, account.reregister_before_expiration_s, servers.size()
         )
-        if rule == "G21":
-            if targets and target.address == targets[0].address:
+        if servers.rule == "G21":
+            if servers.size() and not servers.place():
                 self.failback = None
             elif self.failback is None:
                 self.failback = later(now, account.failback_timeout_s * 1000)
 
-    # The whole life.
+    # What others ask.
 
-    def run(self, jitter_s):
-        """The flow of a registration's life."""
-        desk = self.desk
-        account = self.account
-        if self.state == _OFF:
-            self.left_ms = desk.below(jitter_s * 1000 + 1)
-        self.since = desk.now
-        self.failback = None
-        while True:
-            asked = None  # the OPTIONS that waits for its answer (G26)
-            lost = 0
-            quiet_since = desk.now
-            while True:
-                now = desk.now
-                self.left_ms -= diff(now, self.since)
-                self.since = now
-                if self.left_ms <= 0:
-                    break
-                if asked and asked.state:
-                    lost = 0 if asked.response or asked.provisional else lost + 1
-                    asked = None
-                    if lost >= account.keep_alive_max_lost:
-                        self.note("G26", "lost", self.current)
-                        break
-                ask_at = None
-                if self.state == _REGISTERED and account.keep_alive != "No" and not asked:
-                    ask_at = later(quiet_since, account.keep_alive_interval_s * 1000)
-                first = later(now, min(self.left_ms, _LOOK_MS))
-                for at in (self.failback, ask_at):
-                    if at is not None and diff(at, first) < 0:
-                        first = at
-                if diff(now, first) < 0:
-                    event = yield first
-                    if event == "now":
-                        break
-                    if self._late(event):
-                        quiet_since = desk.now
-                elif first == ask_at:
-                    quiet_since = now
-                    # No Accept: without one, application/sdp is meant (RFC 3261 20.1).
-                    call_id = desk.token(12)
-                    asked = self._send(self.where, self.current, b"OPTIONS", call_id, 1, b"")
-                else:  # G21: one REGISTER to the first target; then the old binding goes
-                    self.failback = later(now, account.failback_timeout_s * 1000)
-                    where = self.wheres[0]
-                    self.plan = yield from where.plan_now()
-                    failover.open_up(self.closed, desk.now)
-                    old = self.where, self.current
-                    target = (self.plan.targets or old[1:])[0]
-                    address = target.address
-                    if address != self.current.address and address not in self.closed:
-                        self.note("G21", "failback", target)
-                        steps = self._attempt(where, target, account.register_expiration_s)
-                        if (yield from steps) == _REGISTERED:
-                            # A server that shares its bindings has lost the new one, too.
-                            if (yield from self._attempt(*old, 0)) == _REGISTERED:
-                                break
-            if self.gone:
-                yield from self._attempt(self.where, self.current, 0, self.gone)
-                self.gone = None
-            yield from self._cycle()
+    def knows(self, host):
+        """Is it the address of a server of this registration (W5)?"""
+        return self.servers.knows(host)
 
-    def rest(self):
-        """The network has gone, or is another; a rejection stands (W3, W6)."""
-        if self.state != _REJECTED:
-            self.state = _OFF
-
-    def stop(self):
-        """The phone ends: un-REGISTER if the settings say so."""
-        how = self.account.unregister_on_reboot
-        if self.current and how != "No":
-            how = _ALL if how == "All" else 0
-            self.desk.spawn(self._attempt(self.where, self.current, how))
-        self.state = _OFF
+    def forget_old(self):
+        self.servers.forget_old()
 
     def status(self):
         """The state in words and numbers, as a dict that JSON can carry.
@@ -374,55 +301,15 @@ class Registration:
         place: of the current target in the plan, 0 if it is the first. left_s: until the next
         cycle, when it last looked.
         """
-        current = ""
-        place = 0
-        if self.state == _REGISTERED:
-            current = "%s:%d" % self.current.address
-            for target in self.plan.targets:
-                if target.address == self.current.address:
-                    break
-                place += 1
+        registered = self.state == REGISTERED
         return {
             "account": self.label,
-            "server": self.server,
+            "server": self.client.server[4:].decode(),
             "state": self.state,
-            "current": current,
-            "place": place,
+            "current": "%s:%d" % self.servers.current.address if registered else "",
+            "place": self.servers.place() if registered else 0,
             "left_s": self.left_ms // 1000,
         }
 
-    # Messages.
-
-    def _uri(self, host):
-        return b"sip:%s@%s" % (self.account.sip_user_id.encode(), host)
-
-    def _send(self, where, target, method, call_id, cseq, more):
-        """Build a request outside a dialog and start its transaction (a new branch each)."""
-        account = self.account
-        branch = b"z9hG4bK" + self.desk.token(8)
-        if account.proxy_require:
-            more += b"Proxy-Require: %s\r\n" % account.proxy_require.encode()
-        if where.route:
-            more += b"Route: %s\r\n" % where.route
-        name = account.name.replace("\\", "\\\\").replace('"', '\\"')
-        if name:
-            name = '"%s" ' % name
-        server = self.server.encode()
-        aor = self._uri(server)
-        data = _REQUEST % (
-            method,
-            server,
-            self.own.address,
-            branch,
-            name.encode(),
-            aor,
-            call_id,
-            aor,
-            call_id,
-            cseq,
-            method,
-            more,
-        )
-        return self.transactions.send(
-            target.address, (branch, method), data, account.max_sip_request_retries + 1
-        )
+    def _note(self, rule, event, target, *more):
+        self.core.note(rule, event, self.label, target.address, *more)

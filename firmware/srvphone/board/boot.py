@@ -1,6 +1,6 @@
 """Power on: read the settings, be a phone until Ctrl-C, and leave the board in order.
 
-    start.main("srvphone.json")     # 0; 2: the settings have a fault; 3: three crashes in a row
+    boot.main("srvphone.json")     # 0; 2: the settings have a fault; 3: three crashes in a row
 
 What the board has says the module `board`, see boards/; where there is none this is a computer,
 whose network is simply there and whose crashes pass through (W12). `load` gives the modules board,
@@ -20,13 +20,19 @@ VERSION = "0.1.0"
 # In an order in which each finds what it needs already there. Garbage is collected before each, so
 # that what stays lies close together and what is free is in one piece.
 _ROOMS = const(
-    "desk dns.wire dns.answer dns.cache dns.resolver locate.srv locate.naptr locate.plan failover "
-    "sip.message sip.digest sip.transaction sip.registration sip.inbound phone trace net"
+    "core dns.wire dns.answer dns.cache dns.resolver transport locate.srv locate.naptr "
+    "locate.plan failover sip.message sip.digest sip.transaction sip.client sip.expires "
+    "sip.keepalive sip.registration sip.server phone trace net"
 )
-_BODY = const(" board.link board.panel board.body")  # a computer has none
+_RUNNER = const(" board.link board.panel board.runner")  # a computer has none
 _TURN_MS = const(1000)
 _FAREWELL_MS = const(5000)
 _CALM_MS = const(600000)  # 10 min
+
+# Of `trace` in the settings.
+_TRACE_OFF = const(1)
+_NOTES = const(2)
+_HEX = const(3)
 
 
 class Files:
@@ -70,21 +76,21 @@ def _settings(path):
 
 
 def _listener(level):
-    """What shows the trace on the console: `off`, `notes`, `lines` or `hex`."""
+    """What shows the trace on the console."""
     from srvphone.trace import line, masked
 
     def show(record):
         data = record[5]
-        if data is None or level != "notes":
+        if data is None or level != _NOTES:
             print(line(record), end="")
-            if data and level == "hex":
+            if data and level == _HEX:
                 print(" | ", end="")
                 for piece in masked(data):
                     for i in range(0, len(piece), 32):  # a long text would want its heap at once
                         print(piece[i : i + 32].hex(), end="")
             print()
 
-    return None if level == "off" else show
+    return None if level == _TRACE_OFF else show
 
 
 def _phone(path, board, load, crashes):
@@ -95,7 +101,7 @@ def _phone(path, board, load, crashes):
     if faults:
         return 2
     bare = not board or board.NETWORK == "host"
-    for room in (_ROOMS if bare else _ROOMS + _BODY).split():
+    for room in (_ROOMS if bare else _ROOMS + _RUNNER).split():
         gc.collect()
         __import__("srvphone." + room)
     if sys.platform in ("linux", "darwin"):
@@ -110,23 +116,23 @@ def _phone(path, board, load, crashes):
     gc.collect()
     if hasattr(gc, "threshold"):  # not on CPython
         gc.threshold(gc.mem_free() // 8)  # the less there is, the less may lie about
-    body = None
+    runner = None
     if bare:
         net.online(settings.local_address, settings.dns_servers)
     else:
-        from .body import Body
+        from .runner import Runner
 
-        body = Body(board, phone, net, load)
+        runner = Runner(board, phone, net, load)
     calm = later(net.ticks(), _CALM_MS) if crashes else None
     try:
         while True:
-            net.turn(body.turn(net.ticks()) if body else _TURN_MS)
+            net.turn(runner.turn(net.ticks()) if runner else _TURN_MS)
             if calm is not None and diff(net.ticks(), calm) >= 0:
                 calm = None
                 crashes.calm()
     except KeyboardInterrupt:
-        if body:
-            body.end()
+        if runner:
+            runner.end()
     phone.stop(net.ticks())
     until = later(net.ticks(), _FAREWELL_MS)
     while not phone.ended() and diff(until, net.ticks()) > 0:

@@ -1,6 +1,6 @@
-"""The body around a phone (W6, W11, W13), with fakes that only remember what was asked of them."""
+"""The runner around a phone (W6, W11, W13), with fakes that remember what was asked of them."""
 
-from srvphone.board.body import Body
+from srvphone.board.runner import Runner
 from srvphone.clock import later
 
 OWN, DNS = "192.168.1.5", "192.168.1.1"
@@ -75,7 +75,7 @@ class Pin:
 
 
 class Bench:
-    """A body whose phone, net and board are fakes, in its own time."""
+    """A runner whose phone, net and board are fakes, in its own time."""
 
     def __init__(self, port="rp2", network="WLAN", tick=0, networks=("home",), **more):
         self.said = said = []  # what the interface was told
@@ -104,7 +104,7 @@ class Bench:
         board.update(more)
         self.phone = Thing(
             settings=settings,
-            desk=Thing(trace=Thing(note=self.note)),
+            trace=Thing(note=self.note),
             status=lambda: [{"state": self.state, "place": self.place}],
             lives=lambda now: self.alive,
             register=lambda now: self.did.append("register"),
@@ -113,7 +113,7 @@ class Bench:
         self.modules = {"machine": self._machine(), "network": self._network()}
         self.modules["rp2"] = Thing(bootsel_button=lambda: 0)
         self.modules["neopixel"] = Thing(NeoPixel=NeoPixel)
-        self.body = Body(Thing(**board), self.phone, self.net, self.modules.__getitem__)
+        self.runner = Runner(Thing(**board), self.phone, self.net, self.modules.__getitem__)
 
     def _machine(self):
         class OnePin(Pin):
@@ -162,7 +162,6 @@ class Bench:
 
     def online(self, host, servers):
         self.did.append((host, servers))
-        self.phone.settings.dns_servers = servers  # as the phone does
 
     def offline(self):
         self.did.append("offline")
@@ -171,9 +170,9 @@ class Bench:
         self.fed += 1
 
     def run(self, ms):
-        """Go on for so long, as often as the body wants it."""
+        """Go on for so long, as often as the runner wants it."""
         while ms > 0:
-            wait = self.body.turn(self.now)
+            wait = self.runner.turn(self.now)
             assert 0 < wait <= 250
             wait = min(wait, ms)
             self.now = later(self.now, wait)
@@ -239,7 +238,7 @@ def test_w6_wired_interfaces_get_their_pins():
         name, given, named = bench.took()[0]
         assert given[0][0] == 0 and [pin.what[0] for pin in given[0][1:]] == [18, 19, 16]
         assert [pin.what[0] for pin in given[1:]] == [17, 20, 21][: 2 + len(more)]
-        assert bench.said == [] and not bench.body.link  # nothing to join
+        assert bench.said == [] and not bench.runner.link  # nothing to join
 
 
 def test_w6_up_down_and_up_again():
@@ -325,12 +324,12 @@ def test_w6_states_of_the_ports():
     ):
         bench = Bench(port)
         bench.nic.shows = shown
-        assert bench.body._state() == state, (port, shown)
+        assert bench.runner._state() == state, (port, shown)
         bench.nic.associated = True  # then an ESP32 shows why an earlier attempt failed
         if port == "esp32":
-            assert bench.body._state() == min(state, joining), shown
+            assert bench.runner._state() == min(state, joining), shown
         bench.nic.up = True
-        assert bench.body._state() == up
+        assert bench.runner._state() == up
 
 
 def test_w6_an_interface_that_refuses_to_join_is_tried_again():
@@ -405,7 +404,7 @@ def test_w11_the_dog_is_fed_only_while_the_phone_lives():
     assert ("WDT", 8300) in bench.took()
     bench = Bench(WATCHDOG_MS=0)
     bench.run(1000)
-    bench.body.end()
+    bench.runner.end()
     assert bench.fed == 0 and bench.timers == []
 
 
@@ -413,7 +412,7 @@ def test_w11_after_the_end_a_timer_feeds_the_dog():
     for port, id in (("esp32", 0), ("rp2", -1)):
         bench = Bench(port)
         bench.alive = False
-        bench.body.end()
+        bench.runner.end()
         ((got, period, callback),) = bench.timers
         assert (got, period) == (id, 1000)
         callback(None)
@@ -430,7 +429,7 @@ def test_w13_light_of_a_pin():
         assert bench.pins[25].level == 1 - on
         bench.run(500)
         assert bench.pins[25].level == on
-        bench.body.end()
+        bench.runner.end()
         assert bench.pins[25].level == 1 - on
 
 
@@ -454,15 +453,15 @@ def test_w13_the_light_shows_how_the_phone_is():
         bench.state = state
         bench.place = place
         bench.run(1500)
-        assert bench.body.lamp.name == name, state
+        assert bench.runner.lamp.name == name, state
     bench.phone.status = lambda: []  # no account
     bench.run(1500)
-    assert bench.body.lamp.name == "failed"
+    assert bench.runner.lamp.name == "failed"
     bench.phone.status = lambda: [
         {"state": state, "place": 0} for state in ("registered", "registering", "registered")
     ]
     bench.run(1500)
-    assert bench.body.lamp.name == "searching"  # the worst of them
+    assert bench.runner.lamp.name == "searching"  # the worst of them
 
 
 def test_w13_button_short_says_the_status_and_long_registers():
@@ -472,7 +471,7 @@ def test_w13_button_short_says_the_status_and_long_registers():
         assert key.what == (9, Pin.IN, Pin.PULL_DOWN if level else Pin.PULL_UP)
         key.level = 1 - level
         said = []
-        bench.body.lamp.say = said.append
+        bench.runner.lamp.say = said.append
         bench.state = "registered"
         bench.run(2000)
         for ms in (100, 1900):
@@ -494,7 +493,7 @@ def test_w13_button_short_says_the_status_and_long_registers():
 def test_w13_bootsel_is_a_button_and_a_board_may_have_no_light():
     bench = Bench(BUTTON="BOOTSEL", BUTTON_DOWN=1)
     down = []
-    bench.body.button.read = lambda: 1 if down else 0
+    bench.runner.button.read = lambda: 1 if down else 0
     bench.run(500)
     down.append(1)
     bench.run(200)
@@ -504,4 +503,4 @@ def test_w13_bootsel_is_a_button_and_a_board_may_have_no_light():
     bench.run(2500)
     assert bench.did == ["register"]
     bench = Bench("rp2", BUTTON="BOOTSEL", BUTTON_DOWN=1)
-    assert bench.body.button.read is bench.modules["rp2"].bootsel_button
+    assert bench.runner.button.read is bench.modules["rp2"].bootsel_button

@@ -156,7 +156,7 @@ def test_w5_a_stranger_s_request_is_dropped_and_counted():
     stranger = scene.sim.registrar("203.0.113.66")
     text = REQUEST % ("INVITE", "branch=z9hG4bK1;rport", "", "c", 1, "INVITE", "")
     assert send(scene, text.encode(), stranger) == []
-    assert scene.phone.desk.counts == {"sip stranger": 1}
+    assert scene.phone.counts == {"sip stranger": 1}
     # Any target of the plan may ask, also one that was never tried.
     assert status(send(scene, text.encode(), scene.backup)) == 480
     assert scene.backup.requests == 0
@@ -201,9 +201,9 @@ def test_w5_malformed_sip_harms_nothing():
         for data in MALFORMED:
             for peer in (PRIMARY, "203.0.113.66"):
                 scene.phone.receive(0, data, (peer, 5060), scene.sim.ticks())
-                for _, answer, to, _ in scene.phone.take():
+                for _, answer, to, _ in scene.phone.take(scene.sim.ticks()):
                     assert answer.startswith(b"SIP/2.0 ") and to[0] == PRIMARY
-        assert scene.phone.desk.counts["sip unreadable"] >= 20
+        assert scene.phone.counts["sip unreadable"] >= 20
         scene.sim.run(130000)
         assert current(scene) == "P"
         blameless(scene.primary)
@@ -224,7 +224,7 @@ def test_w5_responses_that_are_not_ours_change_nothing():
     scene = registered()
     scene.primary.fails("wrong branch")
     scene.sim.run(70000)
-    assert current(scene) == "B" and scene.phone.desk.counts["sip not ours"] >= 1
+    assert current(scene) == "B" and scene.phone.counts["sip not ours"] >= 1
     assert scene.sim.noted("G14", "silent")
     # A response to another method of the same branch is not ours either (RFC 3261 17.1.3).
     scene = registered()
@@ -239,14 +239,14 @@ def test_w5_responses_that_are_not_ours_change_nothing():
             % (via, cseq)
         ).encode(),
     )
-    assert current(scene) == "" and scene.phone.desk.counts["sip not ours"] == 1
+    assert current(scene) == "" and scene.phone.counts["sip not ours"] == 1
 
 
 def test_w5_keep_alives_of_a_server_are_nothing():
     scene = registered()
     for data in (b"\r\n\r\n", b"\r\n", b"\0", b"\0\0\0\0", b"\n"):
         assert send(scene, data) == []
-    assert scene.phone.desk.counts == {}
+    assert scene.phone.counts == {}
 
 
 def test_w9_when_all_answers_are_in_use_a_new_request_gets_503():
@@ -254,8 +254,8 @@ def test_w9_when_all_answers_are_in_use_a_new_request_gets_503():
     first = [ask(scene, "OPTIONS", "branch=z9hG4bK-%d" % i) for i in range(8)]
     assert {status(answers) for answers in first} == {200}
     assert status(ask(scene, "OPTIONS", "branch=z9hG4bK-8")) == 503
-    assert scene.phone.desk.counts == {"sip busy": 1}
+    assert scene.phone.counts == {"sip busy": 1}
     assert ask(scene, "OPTIONS", "branch=z9hG4bK-0") == first[0]
     scene.sim.run(scene.sim.now + 32000)
     assert status(ask(scene, "OPTIONS", "branch=z9hG4bK-9")) == 200
-    assert len(scene.phone.inbound.answers) == 1
+    assert len(scene.phone.server.answers) == 1

@@ -1,8 +1,8 @@
 """The board around a phone: network interface, light, button, watchdog.
 
-    body = Body(board, phone, net)       # board: the data of boards/<NAME>/board.py
-    net.turn(body.turn(net.ticks()))     # again and again
-    body.end()                           # the loop is over, somebody sits at the console
+    runner = Runner(board, phone, net)       # board: the data of boards/<NAME>/board.py
+    net.turn(runner.turn(net.ticks()))     # again and again
+    runner.end()                           # the loop is over, somebody sits at the console
 
 The interface is looked at four times a second: once it is up, `net.online(host, servers)`; when
 it has gone, `net.offline()` (W6). The watchdog is fed only while the phone lives (W11), and can't
@@ -23,7 +23,7 @@ _JOINING = const(1)
 _UP = const(2)
 _NO_NETWORK = const(3)
 _BAD_PASSWORD = const(4)
-_FAILED = const(5)
+_FAULTY = const(5)
 _JOIN = const(1)
 
 # By what status() of rp2 gives, 0 to 3 and -3 to -1; 2, no address yet, has no name in `network`.
@@ -43,26 +43,23 @@ _BAUD = const(20000000)
 _NOWHERE = const("0.0.0.0")
 
 
-class Body:
-    lamp = button = pixels = dog = link = None
-    up = None  # (host, servers) of the network that is here
-    due = None  # the next look; None: now
-    looks = 0
-    refused = False  # did the interface raise when it was told to join?
-    codes: "list" = []  # of the registrations, as `panel` has them
-    heard = None  # what net.heard was
-    quiet: "int"  # since when nothing was heard and nothing was registered
+class Runner:
     timer = None  # kept, else it would be collected
 
     def __init__(self, board, phone, net, load=__import__):
         self.board = board
         self.phone = phone
         self.net = net
-        settings = phone.settings
-        # Of the file; the phone puts those in use in the place of dns_servers.
-        self.host = settings.local_address
-        self.servers = settings.dns_servers
-        self.note = phone.desk.trace.note
+        self.settings = settings = phone.settings
+        self.note = phone.trace.note
+        self.lamp = self.button = self.pixels = self.dog = self.link = None
+        self.up = None  # (host, servers) of the network that is here
+        self.due = None  # the next look; None: now
+        self.looks = 0
+        self.refused = False  # did the interface raise when it was told to join?
+        self.codes = []  # of the registrations, as `panel` has them
+        self.heard = None  # what net.heard was
+        self.quiet = 0  # since when nothing was heard and nothing was registered
         self.esp32 = board.PORT == "esp32"
         self.machine = machine = load("machine")
         self.network = load("network")
@@ -160,7 +157,8 @@ class Body:
                 self.net.offline()
         elif slow or not self.up:
             host = nic.ipconfig("addr4")[0]
-            up = self.host or host, self.servers or self._dns()
+            settings = self.settings
+            up = settings.local_address or host, settings.dns_servers or self._dns()
             if up != self.up and host != _NOWHERE:  # as an ESP32 has it before its new address
                 self.up = up
                 self.quiet = now
@@ -187,7 +185,7 @@ class Body:
             return _DOWN
         if self.refused:
             self.refused = False
-            return _FAILED
+            return _FAULTY
         status = nic.status()
         if not self.esp32:
             return _RP2[status]
@@ -200,7 +198,7 @@ class Body:
             pass
         if status in _REFUSED:
             return _BAD_PASSWORD
-        return _NO_NETWORK if status in _ABSENT else _FAILED
+        return _NO_NETWORK if status in _ABSENT else _FAULTY
 
     def _dns(self):
         """The interface's DNS server, as the phone wants it."""
@@ -234,6 +232,6 @@ class Body:
             self._light(False)
         dog = self.dog
         if dog:
-            Body.timer = self.machine.Timer(
+            Runner.timer = self.machine.Timer(
                 0 if self.esp32 else -1, period=_FEED_MS, callback=lambda timer: dog.feed()
             )
