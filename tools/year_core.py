@@ -77,6 +77,7 @@ class Year:
         world = self.world
         world.phone.start(world.now)
         yield from self.until_granted(1, True)
+        self.peak = 0  # power on is of no day
         for i in range(self.refreshes):
             since = world.s, world.ms
             close = i < self.day or i >= self.refreshes - self.day

@@ -58,6 +58,7 @@ OPENED = const(0)
 DATA = const(1)
 CLOSED = const(2)
 
+_QUIET_MS = const(1000)  # from one note on a kind of what was dropped to the next
 _LAST_STREAM = const(0xFFFF)  # after it the numbers begin again
 
 
@@ -92,12 +93,14 @@ class Core:
         self.out = []  # (channel, data, address, port or number of the stream)
         self.tasks = []
         self.counts = {}  # of what was dropped or refused, by its name
+        self.starved = 0  # how often memory was short
         self._events = []  # (task, event); event None: its first step
         self._running = None  # the task that goes its steps
         self._handlers = [None, None]  # by channel: (receive, failed)
         self._streams = {}  # number -> who is told what it does
         self._last_stream = 0
         self._tables = []  # that have timers: wake(), deadline()
+        self._dropped = {}  # reason -> when that was last said
 
     # Random numbers, from the bytes that are handed in.
 
@@ -126,6 +129,18 @@ class Core:
         """Count something dropped or refused, by its name."""
         self.counts[event] = self.counts.get(event, 0) + 1
 
+    def drop(self, rule, reason, address):
+        """Count what was dropped, and say so: a reason once a second at the most."""
+        self.count(reason)
+        last = self._dropped.get(reason)
+        if last is None or diff(self.now, last) >= _QUIET_MS:
+            self._dropped[reason] = self.now
+            self.note(rule, "dropped", reason, address)
+
+    def forget_old(self):
+        """Drop times that could soon be taken for new ones; call it once in 6 days at least."""
+        self._dropped.clear()
+
     def send(self, channel, data, address, port=0):
         """Put a datagram into the out-tray."""
         self.out.append((channel, data, address, port))
@@ -148,7 +163,7 @@ class Core:
         self.send(TCP, None, None, number)
 
     def on(self, channel, receive, failed):
-        """Who is handed the channel's datagrams: receive(data, address), and the network's
+        """Who is handed the channel's datagrams: receive(data, address, cut), and the network's
         reports: failed(address or None)."""
         self._handlers[channel] = receive, failed
 
@@ -198,21 +213,35 @@ class Core:
 
     def run(self):
         """Resume each task that has an event it waits for, then each whose deadline has come,
-        until there is none."""
-        while True:
-            pair = self._next()
-            if not pair:
-                return
-            task, event = pair
-            self._running = task
-            try:
-                task.deadline, task.kinds = task.steps.send(event)
-            except StopIteration:
-                self.close(task)
-                if task.parent:
-                    self.post(task.parent, task)
-            finally:
-                self._running = None
+        until there is none.
+
+        A task that meets a lack of memory ends there, as if it were done (W9).
+        """
+        try:
+            while True:
+                pair = self._next()
+                if not pair:
+                    return
+                self._resume(pair[0], pair[1])
+        except MemoryError:
+            self.starved += 1
+
+    def _resume(self, task, event):
+        self._running = task
+        try:
+            task.deadline, task.kinds = task.steps.send(event)
+        except StopIteration:
+            self._end(task)
+        except MemoryError:
+            self.starved += 1
+            self._end(task)
+        finally:
+            self._running = None
+
+    def _end(self, task):
+        self.close(task)
+        if task.parent:
+            self.post(task.parent, task)
 
     def _next(self):
         """(task, event) of the task that goes on next, or None."""
@@ -226,13 +255,16 @@ class Core:
                 return task, None
         return None
 
-    # The surface: what the shell calls. Nothing raises on what came from the network.
+    # The surface: what the shell calls. Nothing raises on what came from the network, and no
+    # MemoryError leaves it: what needed the memory fails, is counted, and the rest goes on (W9).
 
-    def turn(self, now, happening=None, *args):
+    def turn(self, now, happening, *args):
         """Set the time, let happening(*args) happen, and run every task that this concerns."""
         self.now = now
-        if happening:
+        try:
             happening(*args)
+        except MemoryError:
+            self.starved += 1
         self.run()
 
     def wake(self, now):
@@ -243,16 +275,22 @@ class Core:
         for table in self._tables:
             table.wake()
 
-    def receive(self, channel, data, address, now):
-        """A datagram, as bytes, from `address`."""
-        self.trace.datagram(now, NAMES[channel], "<", address, data)
-        self.turn(now, self._handlers[channel][0], data, address)
+    def receive(self, channel, data, address, now, cut=False):
+        """A datagram, as bytes, from `address`. cut: it was longer than what was read."""
+        self.turn(now, self._receive, channel, data, address, cut)
+
+    def _receive(self, channel, data, address, cut):
+        self.trace.datagram(self.now, NAMES[channel], "<", address, data)
+        self._handlers[channel][0](data, address, cut)
 
     def failed(self, channel, address, errno, now):
         """The network reports that what was sent to `address` (None: it does not say) reached
         nobody (G15)."""
+        self.turn(now, self._failed, channel, address, errno)
+
+    def _failed(self, channel, address, errno):
         self.count("errno %d" % errno)
-        self.turn(now, self._handlers[channel][1], address)
+        self._handlers[channel][1](address)
 
     def stream(self, number, event, data, now):
         """What a stream did: OPENED, DATA with the bytes, or CLOSED."""

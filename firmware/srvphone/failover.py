@@ -17,7 +17,7 @@ method, so every request can walk it. The rules it keeps:
     G21  Saved one until failback timeout: as G20; `first` is where to go back to
     G22  the second locator's targets (the Backup Outbound Proxy's) follow the first one's
 
-Limits: `closed_until` holds the targets that a plan can have.
+Limits: 16 targets are closed; the one that opens first gives way.
 """
 
 from micropython import const
@@ -33,6 +33,7 @@ ALL_CLOSED = const("all closed")  # of a walk: every target is closed, or there 
 
 # The outcomes of a request that are no status: how its transaction ended, or `sip.client`'s.
 _SILENT = const("silent")
+_UNREADABLE = const("unreadable")
 _REFUSED = const("refused")
 _LATE = const("late")
 _WRONG_PASSWORD = const("wrong-password")
@@ -40,12 +41,17 @@ _WRONG_PASSWORD = const("wrong-password")
 _VERDICTS = {
     _LATE: DONE,
     _SILENT: NEXT,  # G14
+    _UNREADABLE: NEXT,
     _REFUSED: NEXT,  # G15
     503: NEXT,
     403: REJECTED,  # W3
     _WRONG_PASSWORD: REJECTED,
 }
 _CLOSED_MAX_S = const(3600)  # G15
+_CLOSED_MAX = const(16)  # targets that are closed
+_LATER = const(
+    (404, 413, 480, 486, 500, 600, 603)
+)  # G15: their Retry-After counts (RFC 3261 20.33)
 
 # The DNS SRV Fail-over Mode by its number in the settings.
 _MODES = const(("G18", "G19", "G20", "G21"))
@@ -66,8 +72,9 @@ def rule_of(account):
 def verdict(outcome, codes):
     """G15: what an outcome at a target means for the walk.
 
-    outcome: a final status, or a word: "silent", "refused", "timeout", "late" (an earlier target
-    has answered), "wrong-password". codes: further statuses that move on.
+    outcome: a final status, or a word: "silent", "unreadable" (only what had to be dropped came),
+    "refused", "timeout", "late" (an earlier target has answered), "wrong-password". codes: further
+    statuses that move on.
     """
     if outcome in _VERDICTS:
         return _VERDICTS[outcome]
@@ -95,11 +102,13 @@ class Servers:
         self.plan = None
         self.saved = False  # does a walk start at the current one (G19 to G21)?
         self.closed_until = {}  # address -> when it opens: 503 with Retry-After (G15)
+        self.retry_after_s = 0  # what the answer wants that ended the newest walk (G15)
 
     def walk(self, attempt):
         """In a task: attempt at one target after another, until one says more than NEXT."""
         tried = []
         failed = False
+        self.retry_after_s = 0
         for locator in self.locators:
             plan = yield from locator.plan_now()
             self.opens_in_ms()
@@ -134,18 +143,26 @@ class Servers:
     def judge(self, target, outcome, retry_after_s=0):
         """The verdict on an outcome at a target; what it means for later walks is kept.
 
-        retry_after_s: of a 503, 0 if it has none.
+        retry_after_s: 0 if it has none.
         """
-        self.core.note(
-            "G14" if outcome == _SILENT else "G15", str(outcome), self.label, target.address
-        )
-        if outcome == _SILENT:
-            if target is self.current:
-                self.saved = False
+        silent = outcome in (_SILENT, _UNREADABLE)
+        self.core.note("G14" if silent else "G15", str(outcome), self.label, target.address)
+        retry_after_s = min(retry_after_s, _CLOSED_MAX_S)
+        if silent and target is self.current:
+            self.saved = False
         elif outcome == 503 and retry_after_s > 0:
-            ms = min(retry_after_s, _CLOSED_MAX_S) * 1000
-            self.closed_until[target.address] = later(self.core.now, ms)
+            self._close(target.address, retry_after_s)
+        elif outcome in _LATER:
+            self.retry_after_s = retry_after_s
         return verdict(outcome, self.codes)
+
+    def _close(self, address, seconds):
+        """G15; if so many are closed already, the one that opens first gives way."""
+        now = self.core.now
+        if len(self.closed_until) >= _CLOSED_MAX and address not in self.closed_until:
+            first = min(self.closed_until, key=lambda one: diff(self.closed_until[one], now))
+            del self.closed_until[first]
+        self.closed_until[address] = later(now, seconds * 1000)
 
     def registered(self, locator, target):
         """A REGISTER got a 2xx there: this is the current server."""

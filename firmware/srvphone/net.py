@@ -25,7 +25,7 @@ _OPENED = const(0)  # what a stream does, as `core` has it
 _DATA = const(1)
 _CLOSED = const(2)
 
-_SIP_BYTES = const(1472)
+_SIP_BYTES = const(2800)  # what two Ethernet frames carry
 _DNS_BYTES = const(512)
 _EDNS_BYTES = const(1232)
 _LEAST_BYTES = const(300)
@@ -198,7 +198,8 @@ class Net:
                 return
         self.heard = self.ticks()
         if data:
-            self.phone.receive(channel, data, self.unpack(packed), self.heard)
+            cut = len(data) == size
+            self.phone.receive(channel, data, self.unpack(packed), self.heard, cut)
         elif channel == _SIP:  # W10: an empty datagram wedges a socket of the ESP32
             self._open(_SIP, self.sip_port)
         else:

@@ -18,9 +18,8 @@ from .dns.resolver import Resolver
 from .failover import Servers
 from .locate.plan import Locator
 from .sip.client import Client, LocalAddress
-from .sip.message import Message, param
+from .sip.message import BadMessage, Message, param
 from .sip.registration import Registration
-from .sip.server import Server
 from .sip.transaction import Transactions
 
 _SIP = const(0)
@@ -37,7 +36,7 @@ class Phone(Core):
         self.resolver = Resolver(self, settings)
         self.transactions = Transactions(self, settings)
         self.on(_SIP, self._sip, self.transactions.failed)
-        self.server = Server(self)
+        self.server = None  # of requests; made when the first one comes
         self.local = LocalAddress(settings.local_sip_port)
         self.registrations = []
         for i, account in enumerate(settings.accounts):
@@ -124,26 +123,38 @@ class Phone(Core):
 
     # What comes in.
 
-    def _sip(self, data, address):
-        """A datagram of SIP; what has to be dropped is counted (W5)."""
+    def _sip(self, data, address, cut):
+        """A datagram of SIP; what has to be dropped is counted, and said (W5)."""
         if data.strip(b"\r\n\x00"):  # else a keep-alive of the peer's
-            fault = self._read(data, address)
+            fault = self._read(data, address, cut)
             if fault:
-                self.count("sip " + fault)
+                self.transactions.dropped(address)
+                self.drop("W5", "sip " + fault, address)
 
-    def _read(self, data, address):
+    def _read(self, data, address, cut):
         """What is wrong with a message, if it has to be dropped."""
         try:
-            message = Message(data)
-        except ValueError:  # the peer's fault
-            return "unreadable"
+            message = Message(data, cut)
+        except BadMessage as e:  # the peer's fault
+            return "cut" if cut else e.args[0]
+        message.source = address
+        if message.cut:
+            self.note("W5", "cut", address)
         if not message.method:
             key = param(message.get(b"via"), b"branch"), message.cseq_method
             return None if self.transactions.receive(key, message) else "not ours"
         for one in self.registrations:
             if one.knows(address[0]):
-                return self.server.receive(message, address)
+                return self._server().receive(message, address)
         return "stranger"
+
+    def _server(self):
+        if not self.server:
+            # Many phones are never asked anything, so they do not load it.
+            from .sip.server import Server
+
+            self.server = Server(self)
+        return self.server
 
     # How it is.
 
@@ -164,8 +175,10 @@ class Phone(Core):
         """A task: drops what is so old that its wrapped time could soon be taken for a new one."""
         while True:
             self.trace.clock(self.now)
+            self.forget_old()
             self.resolver.forget_old()
-            self.server.forget_old()
+            if self.server:
+                self.server.forget_old()
             for one in self.registrations:
                 one.forget_old()
             yield clock.later(self.now, _HOUSEKEEPING_MS), ()

@@ -56,8 +56,8 @@ def line(record):
 def info(rule, data):
     """What a datagram is, in a few words: the start line, or the question and what is said."""
     if rule == "sip":
-        # Nothing from the network may harm a terminal.
-        return repr(data.split(b"\r")[0][:100])[2:-1]
+        # Nothing from the network may harm a terminal, nor show a secret that it reflects.
+        return repr(b"".join(masked(data.split(b"\r")[0][:100])))[2:-1]
     if rule == "tcp":
         data = data[2:]
     if wire.check(data):
@@ -73,16 +73,36 @@ def info(rule, data):
 
 
 def masked(data):
-    """The datagram in pieces, with the values of its Authorization headers replaced by stars."""
+    """The datagram in pieces, with stars in the place of what credentials may say: behind
+    "authorization:" and "digest" wherever they stand, to the end of the line and of those that
+    it is folded into. A challenge says no secret."""
     at = 0
+    stars = False  # does the line before end in a secret?
     while at < len(data):
-        end = data.find(b"\r\n", at)
-        if end < 0:
-            end = len(data)
-        text = data[at:end]
-        start = text.lower().find(b"authorization:") + 14
-        if start > 13:
-            text = text[:start] + b"*" * (len(text) - start)
-        yield text
-        at = end + 2
-        yield data[end:at]
+        end = data.find(b"\n", at) + 1 or len(data)
+        line = data[at:end]
+        text = line.rstrip(b"\r\n")
+        start = 0 if stars and text[:1] in (b" ", b"\t") else _secret(text.lower())
+        stars = start >= 0
+        if stars:
+            yield text[:start]
+            yield b"*" * (len(text) - start)
+            yield line[len(text) :]
+        else:
+            yield line
+        at = end
+
+
+def _secret(text):
+    """Where the secret begins in a line in lower case, -1 if there is none."""
+    if text.lstrip().startswith((b"www-authenticate", b"proxy-authenticate")):
+        return -1
+    for word in (b"authorization", b"digest"):
+        start = text.find(word)
+        if start >= 0:
+            start += len(word)
+            if word == b"authorization" or text[start : start + 1] in (b"", b" ", b"\t"):
+                while text[start : start + 1] in (b" ", b"\t", b":"):
+                    start += 1
+                return start
+    return -1

@@ -2,6 +2,7 @@
 
 from sim import guide
 from sim.guide import BACKUP, PRIMARY, registration
+from srvphone.sip.credentials import _Server
 from stories import (
     MODES,
     blameless,
@@ -102,15 +103,16 @@ def test_g17_one_nonce_for_each_request():
         blameless(scene.primary)
 
 
-def test_g17_nonces_are_bounded():
+def test_g17_servers_whose_nonces_are_kept_are_bounded():
     scene = registered()
-    nonces = scene.phone.registrations[0].client.nonces
+    keyring = scene.phone.registrations[0].client.keyring
     for i in range(15):
-        nonces["192.0.2.%d" % i, 5060] = None
-    assert len(nonces) == 16
+        keyring.servers.append(_Server(("192.0.2.%d" % i, 5060)))
     scene.primary.fails("closed")
     refresh(scene)
-    assert current(scene) == "B" and len(nonces) == 1
+    assert current(scene) == "B" and len(keyring.servers) == 16
+    assert keyring.servers[-1].address == (BACKUP, 5060)  # the oldest gave way
+    assert keyring.servers[0].address == ("192.0.2.0", 5060)
 
 
 # What servers may ask for
@@ -177,40 +179,40 @@ def test_w3_a_wrong_password_stops_at_this_and_every_other_server():
         scene = wrong(dns_srv_failover_mode=mode)
         until(scene, "rejected")
         since = scene.sim.now
-        assert scene.primary.with_credentials == 1 and scene.backup.requests == 0
+        assert scene.primary.with_credentials == 2 and scene.backup.requests == 0
         assert scene.sim.noted("W3", "wrong-password")[0][3] == "0 192.168.10.13:5060"
         scene.sim.run(since + 1199000)
-        assert scene.primary.requests == 2 and scene.backup.requests == 0
+        assert scene.primary.requests == 3 and scene.backup.requests == 0
         scene.sim.run(since + 1201000)
-        assert scene.primary.requests == 4 and scene.primary.with_credentials == 2
+        assert scene.primary.requests == 6 and scene.primary.with_credentials == 4
         blameless(scene.primary)
 
 
-def test_w3_at_most_three_registers_with_credentials_an_attempt():
+def test_w3_a_second_refusal_that_counts_is_a_wrong_password():
     """At registrars that change the nonce every time, repeat it, or call it stale for ever."""
     for nonces, password, most in (
-        ("kept", "wrong", 1),
-        ("once", "wrong", 1),
+        ("kept", "wrong", 2),
+        ("once", "wrong", 2),
         ("same", "wrong", 1),
-        ("stale", "wrong", 1),
-        ("stale", "secret", 2),
+        ("stale", "wrong", 2),
+        ("stale", "secret", 3),
     ):
         scene = wrong(nonces, authenticate_password=password)
         until(scene, "rejected")
         assert scene.primary.with_credentials == most, (nonces, password)
         assert scene.backup.requests == 0
-    # With a nonce kept from before there is one more.
-    for says_stale, most in ((True, 3), (False, 2)):
+    # The refusal of a nonce kept from before says nothing.
+    for says_stale in (True, False):
         scene = registered()
         scene.primary.nonces = "stale"
         scene.primary.says_stale = says_stale
         before = scene.primary.with_credentials
         refresh(scene)
         assert scene.phone.status()[0]["state"] == "rejected"
-        assert scene.primary.with_credentials - before == most
+        assert scene.primary.with_credentials - before == 3
 
 
-def test_w3_three_also_with_a_423_between():
+def test_w3_a_423_starts_the_count_anew():
     scene = registered(register_expiration_s=60)
     server = scene.primary
     before = server.with_credentials
@@ -227,7 +229,7 @@ def test_w3_three_also_with_a_423_between():
     server._handle = once_then_stale
     refresh(scene)
     assert scene.phone.status()[0]["state"] == "rejected"
-    assert server.with_credentials - before == 3
+    assert server.with_credentials - before == 5
 
 
 def test_w3_stale_is_answered_once():
@@ -244,12 +246,12 @@ def test_w3_the_long_wait_is_a_setting_and_0_stops():
     scene = wrong(forbidden_retry_wait_s=100)
     until(scene, "rejected")
     scene.sim.run(scene.sim.now + 101000)
-    assert scene.primary.requests == 4
+    assert scene.primary.requests == 6
     scene = wrong(forbidden_retry_wait_s=0)
     until(scene, "rejected")
     since = scene.sim.now
     scene.sim.run(since + 10000000)
-    assert scene.primary.requests == 2 and scene.sim.noted("G22", "waits")[0][3] == "0 for ever"
+    assert scene.primary.requests == 3 and scene.sim.noted("G22", "waits")[0][3] == "0 for ever"
     # A cycle that is asked for starts all the same.
     scene.primary.users = {"2002": "wrong"}
     scene.phone.register(scene.sim.ticks())
@@ -275,7 +277,7 @@ def test_w4_423_raises_the_expiration_once():
 
 
 def test_w4_423_again_fails_the_cycle():
-    for value in ("90", "60", "59", "0", "", "99999999999", "many"):
+    for value in ("90", "60", "59", "0"):
         scene = registration(register_expiration_s=60)
         scene.primary.fails(423, headers=["Min-Expires: " + value])
         until(scene, "waiting")

@@ -191,7 +191,7 @@ class Room:
         self.heard = []
         self.due = None
 
-    def receive(self, data, address):
+    def receive(self, data, address, cut):
         self.heard.append((self.core.now, data, address))
 
     def failed(self, address):

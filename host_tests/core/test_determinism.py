@@ -3,7 +3,7 @@
 from sim import guide
 from stories import DEFAULT, UNTIL_FAILBACK, current, settle
 
-SHA256 = "9fe4f5260b50461657d7b828523aa10e3c1ee874934b85e65ea126cfee9414ea"
+SHA256 = "d34fa57c1394c3d0737a98ad9a138ad52928e279d8aed0b68b209da4e0399b40"
 
 
 def story(seed, tick=0):

@@ -74,4 +74,4 @@ def test_w5_a_storm_of_damaged_datagrams_is_survived():
                 assert scene.sim.step(ends), (seed, dns_mode, scene.phone.status())
             assert len(scene.phone.transactions.table) <= 16
             assert len(scene.phone.resolver.cache.answers) <= 24
-            assert len(scene.phone.server.answers) <= 8
+            assert not scene.phone.server or len(scene.phone.server.answers) <= 8

@@ -52,11 +52,11 @@ def test_md5_is_our_own_where_hashlib_forbids_it(monkeypatch):
 
     value = b'Digest realm="r", nonce="n", qop="auth"'
     given = b"REGISTER", b"sip:r", b"2002", b"secret", b"c"
-    usual = digest.challenge([value]).credentials(*given)
+    usual = digest.challenges([value])[0][0].credentials(*given)
     monkeypatch.setattr(hashlib, "md5", forbidden)
-    assert digest.challenge([value]).credentials(*given) == usual
+    assert digest.challenges([value])[0][0].credentials(*given) == usual
     monkeypatch.delattr(hashlib, "md5")
-    assert digest.challenge([value]).credentials(*given) == usual
+    assert digest.challenges([value])[0][0].credentials(*given) == usual
 
 
 def test_sip_knows_no_dns():

@@ -88,8 +88,8 @@ def ask_everything(m):
                 message.param(value, name)
     for header in (b"www-authenticate", b"proxy-authenticate"):
         for secret in (b"secret", ("ha1", b"0" * 32), ("ha1", b"0" * 64)):
-            c = digest.challenge(m.lines(header), secret)
-            if c:
+            found, _ = digest.challenges(m.lines(header), secret)
+            for c in found:
                 value = c.credentials(b"REGISTER", b"sip:a", b"user", secret, b"c1")
                 assert b"\n" not in value and b"secret" not in value
     return m
@@ -117,7 +117,8 @@ def test_w5_mutated_messages(seed):
         try:
             ask_everything(m)
             data = answer(m)
-            again = message.Message(data) if len(data) <= 1472 else m
+            alone = len(m.all(b"via")) == 1  # else the answer is for somebody else (8.1.3.3)
+            again = message.Message(data) if alone and len(data) <= 2800 else m
             for name in (b"via", *SINGLE):
                 assert again.lines(name) == m.lines(name)
         except Exception as e:

@@ -50,23 +50,26 @@ woken. Everything random comes from `Random(seed)`, split by purpose: another se
 changes no other draws.
 """
 
-from sim.dns import Server
 from sim.net import Net
-from sim.sip import Registrar
 
 __all__ = ["Sim"]
 
 
 class Sim(Net):
-    """A network (sim.net.Net) with the servers that a phone needs."""
+    """A network (sim.net.Net) with the servers that a phone needs. Their modules are loaded when
+    the first one is made: who only wants sim.machine, say, needs no encoder of DNS messages."""
 
     def dns(self, address, zones, port=53):
         """A DNS server (sim.dns.Server) with a Zone, a zone text, or a list of them."""
+        from sim.dns import Server
+
         return self.serve(Server(self, (address, port), zones))
 
     def registrar(self, address, realm="grandstream.com", users=None, port=5060, location=None):
         """A registrar (sim.sip.Registrar); `users` is {name: password}, {"2002": "secret"} if
         not given; registrars with one `location` share their bindings."""
+        from sim.sip import Registrar
+
         if users is None:
             users = {"2002": "secret"}
         return self.serve(Registrar(self, (address, port), realm, users, location))

@@ -185,7 +185,8 @@ class Registrar:
                 self.responses.append((self.sim.now, frame.what, text))
             return "delivered"
         try:
-            request = _Request(frame.data, frame.source)
+            wanted = "proxy-authorization" if self.proxy else "authorization"
+            request = _Request(frame.data, frame.source, wanted)
         except (ValueError, IndexError):
             self.unreadable += 1
             self._complain("unreadable")
@@ -373,7 +374,8 @@ class Registrar:
 class _Request:
     """A request, read just far enough. ValueError or IndexError if that is not possible."""
 
-    def __init__(self, data, source):
+    def __init__(self, data, source, wanted="authorization"):
+        """wanted: the header whose credentials count; a request may have the other one, too."""
         head, _, self.body = data.decode().partition("\r\n\r\n")
         lines = head.split("\r\n")
         self.method, self.uri, self.version = lines[0].split(" ")
@@ -394,8 +396,8 @@ class _Request:
             self.back = source
         elif host != source[0]:
             self.via = via + ";received=" + source[0]
-        value = self.get("authorization") or self.get("proxy-authorization")
-        self.credentials = _pairs(value) if value else {}
+        self.value = self.get(wanted)
+        self.credentials = _pairs(self.value) if self.value else {}
         self.nc = int(self.credentials.get("nc") or "0", 16)
         self.cseq = int(self.get("cseq").split(" ")[0])
 
@@ -424,7 +426,7 @@ class _Request:
             found.append("version " + self.version)
         if self.method == "REGISTER" and "@" in self.uri:
             found.append("Request-URI of REGISTER with a user part")
-        value = self.get("authorization") or self.get("proxy-authorization")
+        value = self.value
         if self.credentials.get("qop"):
             if len(self.credentials.get("nc", "")) != 8:
                 found.append("nc is not 8 digits")

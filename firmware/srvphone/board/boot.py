@@ -21,8 +21,8 @@ VERSION = "0.1.0"
 # that what stays lies close together and what is free is in one piece.
 _ROOMS = const(
     "core dns.wire dns.answer dns.cache dns.resolver transport locate.srv locate.naptr "
-    "locate.plan failover sip.message sip.digest sip.transaction sip.client sip.expires "
-    "sip.keepalive sip.registration sip.server phone trace net"
+    "locate.plan failover sip.message sip.digest sip.transaction sip.credentials sip.client "
+    "sip.expires sip.register sip.registration phone trace net"
 )
 _RUNNER = const(" board.link board.panel board.runner")  # a computer has none
 _TURN_MS = const(1000)

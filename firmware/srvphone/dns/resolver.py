@@ -252,7 +252,7 @@ class Resolver:
 
     # What comes in.
 
-    def receive(self, data, source):
+    def receive(self, data, source, cut=False):
         """A datagram on the DNS socket."""
         if source == self.peer and not self.stream_number:
             answer = self._read(data)

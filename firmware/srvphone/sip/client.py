@@ -7,24 +7,23 @@
 A Request says what its owner wants: method, URI, To, Call-ID, CSeq, headers made anew for each
 send, and what a late answer means. Which target comes next is the business of `failover`.
 
-    outcome     a final status (with the response), or SILENT, REFUSED, TIMEOUT (see transaction),
-                LATE (a late answer to an earlier request has settled it), WRONG_PASSWORD
+    outcome     a final status (with the response), or SILENT, UNREADABLE, REFUSED, TIMEOUT (see
+                transaction), LATE (a late answer to an earlier request has settled it),
+                WRONG_PASSWORD (see credentials)
 
-Limits: 16 nonces; 3 requests with credentials in one exchange (W3).
-RFC 3261 8.1.1, 22; RFC 3581; rules G1, G16, G16a, G17, G25, W3.
+RFC 3261 8.1.1; RFC 3581; rules G1, G16, G16a, G25.
 """
 
 from micropython import const
 
+from ..address import is_ipv4
 from ..transport import via
-from . import digest
+from .credentials import Keyring
 from .message import number, param
-from .transaction import LATE, SILENT, Transaction
+from .transaction import LATE, SILENT, UNREADABLE, Transaction
 
-WRONG_PASSWORD = const("wrong-password")
-
-_NONCES = const(16)  # beyond it all are forgotten: each costs its server one 401
-_CREDENTIALS = const(3)  # requests with credentials in one exchange, at the most (W3)
+_IPV4_MAX = const(16)  # one more than the longest
+_NOWHERE = const("0.0.0.0")
 
 _REQUEST = const(
     b"%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s;rport\r\nMax-Forwards: 70\r\n"
@@ -53,9 +52,13 @@ class LocalAddress:
             return
         top = response.get(b"via")
         host = param(top, b"received") or b""
-        if host.count(b".") == 3 and host.replace(b".", b"").isdigit():
+        try:
+            text = str(host[:_IPV4_MAX], "utf-8")
+        except ValueError:
+            return
+        if is_ipv4(text) and text != _NOWHERE:
             port = number(param(top, b"rport") or b"", 65535)
-            self.set(host, port if port > 0 else self.port)
+            self.set(text.encode(), port if port > 0 else self.port)
 
 
 class Request:
@@ -73,7 +76,7 @@ class Request:
         self.call_id = call_id
         self.context = None
         self.signed = 0  # sends with credentials
-        self.challenged = 0  # challenges that were answered
+        self.refusals = []  # of credentials, as `credentials` counts them (W3)
 
     def next_cseq(self):
         """The number of the send that comes."""
@@ -98,10 +101,7 @@ class Client:
         self.account = account
         self.label = label
         self.server = b"sip:" + server.encode()
-        self.nonces = {}  # address -> Challenge (G17)
-        self.secret = account.authenticate_password.encode()
-        if account.ha1:
-            self.secret = "ha1", account.ha1.encode()
+        self.keyring = Keyring(core, account, label)
 
     def aor(self):
         """The address of record."""
@@ -116,7 +116,8 @@ class Client:
     def exchange(self, request, locator, target):
         """In a task: say it, answer challenges at the same target (G16) -> (outcome, response)."""
         while True:
-            tr = self.send(request, locator, target, self._credentials(request, target))
+            credentials = self.keyring.lines(request, target.address)
+            tr = self.send(request, locator, target, credentials)
             while not tr.outcome:
                 ended = yield None, Transaction
                 if ended.outcome == LATE and request.late(ended):
@@ -124,48 +125,17 @@ class Client:
                     return LATE, None
             response = tr.response
             if not response:
-                if tr.outcome == SILENT:
-                    self.nonces.pop(target.address, None)
+                if tr.outcome in (SILENT, UNREADABLE):
+                    self.keyring.forget(target.address)
                 return tr.outcome, None
-            self.local.learn(response)
-            challenge = self._challenge(response)
-            if not challenge:
+            if response.source == target.address:
+                self.local.learn(response)
+            if response.status not in (401, 407):
+                request.refusals.clear()
                 return response.status, response
-            if self._is_refusal(request, challenge):
-                self.nonces.pop(target.address, None)
-                self.core.note("W3", WRONG_PASSWORD, self.label, target.address)
-                return WRONG_PASSWORD, None
-            request.challenged += 1
-            self._keep(target.address, challenge)
-
-    def _challenge(self, response):
-        """What a 401 or 407 wants, or None if it is another response or can't be answered."""
-        if response.status == 401:
-            challenge = digest.challenge(response.lines(b"www-authenticate"), self.secret)
-            header = b"Authorization"
-        elif response.status == 407:
-            challenge = digest.challenge(response.lines(b"proxy-authenticate"), self.secret)
-            header = b"Proxy-Authorization"
-        else:
-            return None
-        if challenge:
-            challenge.header = header
-        return challenge
-
-    def _is_refusal(self, request, challenge):
-        """W3: does the challenge mean that the password is wrong?
-
-        Nothing is said of it by the first challenge, nor by one that calls the nonce too old,
-        once.
-        """
-        if request.signed >= _CREDENTIALS:
-            return True
-        return request.challenged > (1 if challenge.stale else 0)
-
-    def _keep(self, address, challenge):
-        if len(self.nonces) >= _NONCES:
-            self.nonces.clear()
-        self.nonces[address] = challenge
+            outcome = self.keyring.challenged(request, response, target.address)
+            if outcome:
+                return outcome, response
 
     # A request.
 
@@ -207,24 +177,6 @@ class Client:
         )
         tr.context = request.context
         return tr
-
-    def _credentials(self, request, target):
-        """The header line with credentials by the nonce of this server (G17), b"" without one."""
-        challenge = self.nonces.get(target.address)
-        if not challenge:
-            return b""
-        request.signed += 1
-        account = self.account
-        return b"%s: %s\r\n" % (
-            challenge.header,
-            challenge.credentials(
-                request.method,
-                request.uri,
-                (account.authenticate_id or account.sip_user_id).encode(),
-                self.secret,
-                self.core.token_hex(8),
-            ),
-        )
 
     def _display_name(self):
         """Name, as a quoted string with the space behind it (G25); b"" without one."""

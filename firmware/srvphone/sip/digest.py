@@ -1,12 +1,17 @@
 """Digest credentials, the client's side (RFC 7616, RFC 8760, RFC 3261 22).
 
-    c = digest.challenge(m.lines(b"www-authenticate"), secret)  # None: none we can answer
+    found, malformed = digest.challenges(m.lines(b"www-authenticate"), secret)
+    c = found[0]                # of each realm the topmost that can be answered
     value = c.credentials(b"REGISTER", uri, user, secret, cnonce)  # for Authorization
 
 A secret is the password, bytes, or ("ha1", hex), the hash of user:realm:password: 32 digits serve
 MD5, 64 serve SHA-256. Algorithms MD5, MD5-sess, SHA-256, SHA-256-sess; qop auth or none (the form
-of RFC 2069). A Challenge belongs to one server and counts its own nc (G17). A SIP message with
-challenges of several realms gets an answer to the topmost alone.
+of RFC 2069). A Challenge belongs to one server and counts its own nc (G17).
+
+What does not follow the grammar is not answered, since its parts go back to the server as they
+came: a parameter is a token or a whole quoted string, without control characters, and stands there
+once (RFC 7235 2.1). Unquoted values are taken more widely than as tokens: some servers write a
+nonce so.
 
 Realm and nonce go back with the escapes they came with, and are hashed without: unq() in RFC 7616
 3.4 is the value of a quoted string, and in that a quoted-pair counts as its second character (RFC
@@ -17,7 +22,11 @@ Challenge keeps nothing of the secret.
 
 import hashlib
 
-from .message import split, unquote
+from micropython import const
+
+from .message import is_quoted, split, unquote
+
+_VALUE_MAX = const(256)
 
 
 class Challenge:
@@ -38,6 +47,12 @@ class Challenge:
         self.sess = b""  # b"" without -sess
         self.qop = b"auth" in split(values.get(b"qop", b"").lower())  # auth, else none
         self.first: "tuple" = ()  # -sess: the nonce and the cnonce of the first use
+
+    def realm(self):
+        return self.values[b"realm"]
+
+    def nonce(self):
+        return self.values[b"nonce"]
 
     def credentials(self, method, uri, user, secret, cnonce):
         """The value of (Proxy-)Authorization, bytes; nc is one higher each time.
@@ -93,41 +108,92 @@ class Challenge:
         return data.hex().encode()
 
 
-def challenge(values, secret=b""):
-    """The topmost Challenge that can be answered (RFC 8760 2.4), or None.
+def challenges(values, secret=b""):
+    """([Challenge, ...], is one malformed?): of each realm the topmost that can be answered (RFC
+    8760 2.4), in their order.
 
     values: of all WWW-Authenticate or all Proxy-Authenticate lines, in order; one may hold
     several challenges. secret: its kind says what it can answer.
     """
     found = []
+    realms = []
+    malformed = False
+    for scheme, parameters in _split(values):
+        if scheme != b"digest":
+            continue
+        fields = _fields(parameters)
+        if fields is None:
+            malformed = True
+            continue
+        challenge = _made(fields, secret)
+        if challenge and challenge.realm() not in realms:
+            realms.append(challenge.realm())
+            found.append(challenge)
+    return found, malformed
+
+
+def _split(values):
+    """[(scheme in lower case, its parameters), ...] of all lines."""
+    found = []
     for value in values:
-        fields = {}
+        parameters = []  # before the first scheme there are none
         for part in split(value):
-            name, _, text = part.partition(b"=")
-            words = name.lower().split() or [b""]
-            name = words.pop()
-            if words:  # a scheme: here the next challenge begins
-                fields = {}
-                if words[0] == b"digest":
-                    found.append(fields)
-            text = unquote(text.strip())
-            if len(text) > 256:  # this challenge can't be used
-                fields.clear()
-                break
-            fields[name] = text
-    for fields in found:
-        c = Challenge(fields)
-        name, c.sess, more = fields.setdefault(b"algorithm", b"MD5").upper().partition(b"-SESS")
-        c.sha = name == b"SHA-256"
-        if (
-            b"realm" in fields
-            and b"nonce" in fields
-            and (c.sha or name == b"MD5")
-            and not more
-            and (c.qop or not (fields.get(b"qop") or c.sess))
-            and (isinstance(secret, bytes) or len(secret[1]) == 32 << c.sha)
-        ):
-            return c
+            words = part.partition(b"=")[0].split()
+            if len(words) > 1 or part and b"=" not in part:  # here the next challenge begins
+                parameters = []
+                found.append((words[0].lower(), parameters))
+                part = part[len(words[0]) :].strip()
+            if part:  # else between two commas, as lists may have it
+                parameters.append(part)
+    return found
+
+
+def _fields(parameters):
+    """{name in lower case: value} of a challenge, None if it is malformed."""
+    fields = {}
+    for parameter in parameters:
+        name, equals, value = parameter.partition(b"=")
+        name = name.strip().lower()
+        value = _value(value.strip())
+        if not (equals and name) or name in fields or b'"' in name or value is None:
+            return None
+        fields[name] = value
+    return fields
+
+
+def _value(text):
+    """What a parameter's value stands for, escapes as they came; None if it is none."""
+    if text[:1] == b'"':
+        if not is_quoted(text):
+            return None
+        text = unquote(text)
+    else:
+        for c in text:
+            if c < 33 or c in b'"\\<>':
+                return None
+        if not text:
+            return None
+    for c in text:
+        if c < 32 and c != 9 or c == 127:
+            return None
+    return text if len(text) <= _VALUE_MAX else None
+
+
+def _made(fields, secret):
+    """The Challenge of these parameters, or None if it can't be answered."""
+    name, sess, more = fields.setdefault(b"algorithm", b"MD5").upper().partition(b"-SESS")
+    c = Challenge(fields)
+    c.sha = name == b"SHA-256"
+    c.sess = sess
+    if (
+        b"realm" in fields
+        and b"nonce" in fields
+        and (c.sha or name == b"MD5")
+        and not more
+        and (c.qop or not (fields.get(b"qop") or sess))
+        and (isinstance(secret, bytes) or len(secret[1]) == 32 << c.sha)
+    ):
+        return c
     return None
 
 

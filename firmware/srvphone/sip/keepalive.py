@@ -7,12 +7,8 @@
 Any response counts, a provisional one and an error too.
 """
 
-from micropython import const
-
 from ..clock import later
 from .client import Request
-
-_KEEP_ALIVE_NO = const(0)  # of keep_alive in the settings
 
 
 class _Options(Request):
@@ -27,7 +23,6 @@ class KeepAlive:
         self.core = core
         self.client = client
         self.servers = servers
-        self.wanted = account.keep_alive != _KEEP_ALIVE_NO
         self.interval_ms = account.keep_alive_interval_s * 1000
         self.max_lost = account.keep_alive_max_lost
         self.asked = None  # the transaction that waits for its answer
@@ -44,8 +39,8 @@ class KeepAlive:
         return self.lost >= self.max_lost
 
     def due(self):
-        """The time of the next one; None while one waits, or if none is wanted."""
-        if self.asked or not self.wanted:
+        """The time of the next one; None while one waits."""
+        if self.asked:
             return None
         return later(self.quiet_since, self.interval_ms)
 

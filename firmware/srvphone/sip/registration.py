@@ -16,10 +16,10 @@ from micropython import const
 
 from .. import failover
 from ..clock import diff, earlier, later
-from .client import WRONG_PASSWORD, Request
-from .expires import MAX_S, granted, refresh_after
-from .keepalive import KeepAlive
-from .message import number, retry_after
+from .credentials import WRONG_PASSWORD
+from .expires import granted, refresh_after
+from .message import capped, retry_after
+from .register import EVERYTHING, Register
 from .transaction import LATE, Transaction
 
 # States, and what each waits for.
@@ -29,55 +29,18 @@ REGISTERED = const("registered")  # the refresh, the failback timer, a keep-aliv
 WAITING = const("waiting")  # the registration failure retry wait
 REJECTED = const("rejected")  # the long wait after a wrong password or a 403
 
-_EVERYTHING = const(-1)  # instead of an Expires: remove every binding of the user
 _FOR_EVER_MS = const(1 << 40)  # 35 years
+_STARVED_MS = const(20000)
+_LEAST_S = const(16)  # servers whose Min-Expires is known
+_LEAST_MAX_S = const(86400)  # G24
+_USUAL_S = const(3600)  # asked for where a 423 does not say what it wants
 _LOOK_MS = const(43200000)  # 12 h: a longer wait is run down, since ticks can't count it
 
 # Choices by their numbers in the settings.
+_KEEP_ALIVE_NO = const(0)
 _UNREGISTER_NO = const(0)  # of unregister_on_reboot
 _UNREGISTER_ALL = const(1)
 _CSEQ_SAME = const(1)  # of cseq_on_failover
-
-
-class _Register(Request):
-    """A REGISTER at one target. expires_s 0 removes the binding of `address`, _EVERYTHING all of
-    the user's.
-
-    Its context is (locator, target, expires_s), what a 2xx to it means; None if that would mean
-    nothing, since it binds no address.
-    """
-
-    method = b"REGISTER"
-
-    def __init__(self, registration, locator, target, expires_s, address):
-        client = registration.client
-        Request.__init__(self, client.server, client.aor(), registration.call_id)
-        self.registration = registration
-        self.locator = locator
-        self.target = target
-        self.expires_s = expires_s
-        self.address = address  # of the binding; b"": the phone's own
-
-    def next_cseq(self):
-        self.registration.cseq += 1
-        return self.registration.cseq
-
-    def headers(self):
-        client = self.registration.client
-        local = client.local
-        expires_s = self.expires_s
-        self.context = None
-        if expires_s == _EVERYTHING:
-            return b"Contact: *\r\nExpires: 0\r\n"
-        lines = b"Expires: %d\r\n" % expires_s
-        if local.host and expires_s > 0:
-            self.context = self.locator, self.target, expires_s
-        if self.address or local.host:
-            lines += b"Contact: <%s>\r\n" % client.contact(self.address or local.address)
-        return lines
-
-    def late(self, transaction):
-        return self.registration.late(transaction)
 
 
 class Registration:
@@ -95,6 +58,7 @@ class Registration:
         self.since = 0
         self.failback = None  # the time of the next try to return (G21)
         self.cseq = 0  # of the newest REGISTER
+        self.least_s = {}  # address -> the Min-Expires that its server has named (W4)
         self.gone = b""  # the own address in the binding at the current server, if no more (W6)
         self.call_id = core.token_hex(12)
 
@@ -116,7 +80,7 @@ class Registration:
         how = self.account.unregister_on_reboot
         servers = self.servers
         if servers.current and how != _UNREGISTER_NO:
-            expires_s = _EVERYTHING if how == _UNREGISTER_ALL else 0
+            expires_s = EVERYTHING if how == _UNREGISTER_ALL else 0
             self.core.spawn(self._register(servers.locator, servers.current, expires_s))
         self.state = OFF
 
@@ -136,34 +100,48 @@ class Registration:
         self.since = self.core.now
         self.failback = None
         while True:
-            yield from self._rest()
-            if self.gone:
-                servers = self.servers
-                yield from self._register(servers.locator, servers.current, 0, self.gone)
-                self.gone = b""
-            yield from self._cycle()
+            try:
+                yield from self._rest()
+                if self.gone:
+                    servers = self.servers
+                    yield from self._register(servers.locator, servers.current, 0, self.gone)
+                    self.gone = b""
+                yield from self._cycle()
+            except MemoryError:  # W9: this cycle is given up
+                self.core.starved += 1
+                self.state = WAITING
+                self.since = self.core.now
+                self.left_ms = _STARVED_MS
 
     def _rest(self):
         """Until the next cycle is due."""
-        keep_alive = KeepAlive(self.core, self.client, self.servers)
+        keep_alive = self._keep_alive()
         while not self._is_due():
-            if keep_alive.is_dead():
+            if keep_alive and keep_alive.is_dead():
                 self._note("G26", "lost", self.servers.current)
                 return
             now = self.core.now
-            ask_at = keep_alive.due() if self.state == REGISTERED else None
+            ask_at = keep_alive.due() if keep_alive and self.state == REGISTERED else None
             first = earlier(later(now, min(self.left_ms, _LOOK_MS)), self.failback)
             first = earlier(first, ask_at)
             if diff(now, first) < 0:
                 event = yield first, (Transaction, str)
                 if event == "now":
                     return
-                if event and event.outcome == LATE and self.late(event):
+                if event and event.outcome == LATE and self.late(event) and keep_alive:
                     keep_alive.quiet_since = self.core.now
             elif first == ask_at:
                 keep_alive.ask()
             elif (yield from self._go_back()):
                 return
+
+    def _keep_alive(self):
+        """For this rest; None if the settings want none (G26)."""
+        if self.account.keep_alive == _KEEP_ALIVE_NO:
+            return None
+        from .keepalive import KeepAlive
+
+        return KeepAlive(self.core, self.client, self.servers)
 
     def _is_due(self):
         """Run the wait down to now: is it over?"""
@@ -183,7 +161,7 @@ class Registration:
             return False
         locator, target = first
         self._note("G21", "failback", target)
-        verdict = yield from self._register(locator, target, account.register_expiration_s)
+        verdict = yield from self._register(locator, target, self._wanted_s(target))
         if verdict != failover.DONE:
             return False
         # A server that shares its bindings has lost the new one, too, with the old one's.
@@ -211,7 +189,7 @@ class Registration:
             s = least_s + self.core.randbelow(account.random_retry_wait_max_s - least_s + 1)
         else:
             s = account.registration_failure_retry_wait_s
-        ms = s * 1000
+        ms = max(s, self.servers.retry_after_s) * 1000 if s else 0
         if verdict == failover.ALL_CLOSED:
             ms = min(ms, self.servers.opens_in_ms() or ms)
         self.since = self.core.now
@@ -222,22 +200,27 @@ class Registration:
         """The walk is at this target."""
         if again and self.account.cseq_on_failover == _CSEQ_SAME:  # G16
             self.cseq -= 1
-        return self._register(locator, target, self.account.register_expiration_s)
+        return self._register(locator, target, self._wanted_s(target))
+
+    def _wanted_s(self, target):
+        """What is asked for there: register_expiration_s, or the Min-Expires that is known."""
+        least_s = self.least_s.get(target.address, 0)
+        return max(self.account.register_expiration_s, least_s)
 
     def _register(self, locator, target, expires_s, address=b""):
         """In a task: a REGISTER and what its answers ask for, until the verdict is clear."""
-        wanted_s = self.account.register_expiration_s
-        request = _Register(self, locator, target, expires_s, address)
+        raised = False
+        request = Register(self, locator, target, expires_s, address)
         while True:
             outcome, response = yield from self.client.exchange(request, locator, target)
+            if outcome in (LATE, WRONG_PASSWORD):
+                return failover.verdict(outcome, ())
             if not response:
-                if outcome in (LATE, WRONG_PASSWORD):
-                    return failover.verdict(outcome, ())
                 return self.servers.judge(target, outcome)
             if outcome < 300:
                 if request.context:
-                    self._accept(request.context, response)
-                    return failover.DONE
+                    accepted = self._accept(request.context, response)
+                    return failover.DONE if accepted else failover.FAILED
                 if expires_s <= 0:
                     self._note("-", "unregistered", target)
                     return failover.DONE
@@ -245,12 +228,25 @@ class Registration:
                     self.servers.judge(target, outcome)
                     return failover.FAILED
                 continue  # now with a Contact
-            if outcome == 423 and request.expires_s == wanted_s:  # W4: once
-                request.expires_s = number(response.get(b"min-expires"), MAX_S)
-                self._note("W4", "423", target, request.expires_s)
-                if request.expires_s > wanted_s:
+            if outcome == 423 and expires_s > 0 and not raised:  # W4: once
+                raised = True
+                least_s = self._least(target, response)
+                if least_s > request.expires_s:
+                    request.expires_s = least_s
                     continue
             return self.servers.judge(target, outcome, retry_after(response))
+
+    def _least(self, target, response):
+        """The Min-Expires of a 423, which is remembered for its server; without one what is usual
+        in the field."""
+        least_s = capped(response.get(b"min-expires"), _LEAST_MAX_S)
+        self._note("W4", "423", target, least_s)
+        if least_s < 0:
+            return _USUAL_S
+        if len(self.least_s) >= _LEAST_S:
+            self.least_s.clear()
+        self.least_s[target.address] = least_s
+        return least_s
 
     # What a 2xx means.
 
@@ -261,19 +257,21 @@ class Registration:
         if status < 300 and transaction.context:
             self.servers.alive(transaction.address)
             if self.state != REGISTERED:
-                self._accept(transaction.context, transaction.response)
-                return True
+                return self._accept(transaction.context, transaction.response)
         return False
 
     def _accept(self, context, response):
-        """This is the current server, for as long as it grants."""
+        """This is the current server, for as long as it grants -> does it grant anything?"""
         locator, target, asked_s = context
         account = self.account
         servers = self.servers
-        self.state = REGISTERED
-        servers.registered(locator, target)
         own = self.client.contact(self.client.local.address)
         granted_s = granted(response, own, asked_s)
+        if not granted_s:
+            self._note("G24", "granted-nothing", target)
+            return False
+        self.state = REGISTERED
+        servers.registered(locator, target)
         self._note("G24", REGISTERED, target, granted_s)
         now = self.core.now
         self.since = now
@@ -285,6 +283,7 @@ class Registration:
                 self.failback = None
             elif self.failback is None:
                 self.failback = later(now, account.failback_timeout_s * 1000)
+        return True
 
     # What others ask.
 

@@ -19,7 +19,8 @@ from ..clock import diff, earlier, later
 
 # How a transaction ended, and what stands in the trace.
 ANSWERED = const("answered")  # `response` is final
-SILENT = const("silent")  # no response at all to all the sends
+SILENT = const("silent")  # nothing came at all, to all the sends
+UNREADABLE = const("unreadable")  # only what had to be dropped
 REFUSED = const("refused")  # the network reports a transport error
 TIMEOUT = const("timeout")  # a provisional response, then nothing until 64*T1
 LATE = const("late")  # given up, but `response` came after all
@@ -35,6 +36,7 @@ class Transaction:
     .outcome      None while it waits for a final response; then how it ended
     .response     the final one
     .provisional  has there been one?
+    .garbled      has anything come from there that had to be dropped?
     .context      the owner's own
     .address      where it is sent, (text, port)
     .deadline     the next send; once it has ended, when it is forgotten
@@ -48,6 +50,7 @@ class Transaction:
         self.outcome = None
         self.response = None
         self.provisional = False
+        self.garbled = False
         self.context = None
         self.sends_left = 0
         self.timer_e_ms = 0  # from the next send to the one after it
@@ -109,7 +112,18 @@ class Transactions:
                     tr.timer_e_ms = min(tr.timer_e_ms * 2, self.settings.sip_t2_ms)
                     self.core.send(_SIP, tr.data, tr.address)
                 else:
-                    self.finish(tr, TIMEOUT if tr.provisional else SILENT)
+                    self.finish(tr, self._unanswered(tr))
+
+    def _unanswered(self, tr):
+        if tr.provisional:
+            return TIMEOUT
+        return UNREADABLE if tr.garbled else SILENT
+
+    def dropped(self, address):
+        """What came from there could not be read: who waits for it is not met with silence."""
+        for tr in self.table:
+            if not tr.outcome and tr.address == address:
+                tr.garbled = True
 
     def deadline(self):
         """The time of the next `wake`, or None."""
