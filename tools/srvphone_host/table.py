@@ -82,13 +82,17 @@ def dns_words(data):
         out.append("response")
     out.append("0x%04x" % message.header.id)
     if message.header.rcode:
-        rcode = message.header.rcode
-        out.append(_RCODES.get(rcode) or RCODE.forward.get(rcode, "Rcode %d" % rcode))
+        out.append(rcode(message.header.rcode))
     if not message.header.qr or message.header.rcode or not message.rr:
         out += [QTYPE[question.qtype], _text(question.qname)]
     for rr in (*message.rr, *(rr for rr in message.auth if rr.rtype == QTYPE.SOA)):
         out += [QTYPE[rr.rtype], _data(rr)]
     return " ".join(out)
+
+
+def rcode(number):
+    """What an RCODE is called."""
+    return _RCODES.get(number) or RCODE.forward.get(number, "Rcode %d" % number)
 
 
 def _text(name):
