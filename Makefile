@@ -19,7 +19,7 @@ help: ## this list
 
 demo: setup-demo ## a phone fails over, here: MODE=default|ttl|no-response|failback, DNS=, SERVERS=
 	@$(BIN)/srvphone demo $(if $(MODE),--mode $(MODE)) $(if $(DNS),--dns $(DNS)) \
-	    $(if $(SERVERS),--servers $(SERVERS))
+	    $(if $(SERVERS),--servers $(SERVERS)) $(ARGS)
 
 # For a board at a USB port: PORT=/dev/ttyACM0 if there are several, ARGS="..." for what
 # `srvphone COMMAND --help` says besides.
@@ -32,7 +32,7 @@ provision: setup-demo ## its settings, asked for or ARGS="--file srvphone.json":
 console: setup-demo ## type on the board: PORT=
 	@$(BIN)/srvphone console $(TO_BOARD)
 
-trace: setup-demo ## watch the phone on the board: PORT=
+trace: setup-demo ## watch the phone on the board: PORT=, ARGS=--raw for the short form
 	@$(BIN)/srvphone trace $(TO_BOARD)
 
 board-test: setup-demo ## tests and figures on the board: PORT=

@@ -17,7 +17,7 @@ print("srvphone 0.1.0 on UNIX")
 n = 0
 while True:
     n += 1
-    print("%d.000 G14 silent 192.0.2.1:5060 after %d sends" % (n, n))
+    print("%d.000 G14 silent 0 192.0.2.1:5060" % n)
     print("%d.001 sip > 192.0.2.1:5060 5 REGISTER sip:\\x1b[31m | 4849500d0a" % n)
     print("what is no note")
     time.sleep_ms(20)
@@ -44,7 +44,7 @@ def test_the_console_leaves_the_phone_alone_until_ctrl_c(board):
     with Terminal("console", "--port", board.port) as terminal:
         assert "Ctrl-] leaves" in terminal.until("Connected to MicroPython")
         for _ in range(20):  # it goes on talking
-            terminal.until("after")
+            terminal.until("G14 silent")
         assert board.received == 0 and board.resets == []
         terminal.type("\x03")
         terminal.until("KeyboardInterrupt")
@@ -64,7 +64,7 @@ def test_the_console_leaves_the_phone_alone_until_ctrl_c(board):
 
 def test_the_console_tells_when_the_board_has_gone(board):
     with Terminal("console", "--port", board.port) as terminal:
-        terminal.until("after")
+        terminal.until("G14 silent")
         board.pull()
         code, output = terminal.end()
     assert code == 1 and "Traceback" not in output and "has gone (the cable?)" in output
@@ -81,9 +81,17 @@ def test_the_console_wants_a_terminal(board, capsys):
 def test_the_trace_only_listens(board, capsys):
     assert cli.main(["trace", "--port", board.port, "--seconds", "0.6"]) == 0
     out = capsys.readouterr().out
-    assert " G14 silent 192.0.2.1:5060 after " in out and "what is no note" in out
-    assert "\x1b" not in out
+    assert ".000 account 1: 192.0.2.1:5060 did not answer (G14)\n" in out
+    assert ".001 sip > 192.0.2.1:5060 5 REGISTER sip:" in out and "\nwhat is no note\n" in out
+    assert "\x1b" not in out and "G14 silent" not in out
     assert board.received == 0 and board.resets == []
+
+
+def test_the_trace_as_the_board_sends_it(board, capsys):
+    assert cli.main(["trace", "--port", board.port, "--seconds", "0.6", "--raw"]) == 0
+    out = capsys.readouterr().out
+    assert ".000 G14 silent 0 192.0.2.1:5060\n" in out and "did not answer" not in out
+    assert "\nwhat is no note\n" in out and "\x1b" not in out
 
 
 def test_the_trace_in_json(board, capsys):
@@ -91,6 +99,7 @@ def test_the_trace_in_json(board, capsys):
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     notes = [record for record in records if record.get("rule") == "G14"]
     assert len(notes) > 5 and set(notes[0]) == {"time", "rule", "event", "text"}
+    assert {(n["event"], n["text"]) for n in notes} == {("silent", "0 192.0.2.1:5060")}
     assert [n["time"] for n in notes[1:]] == [n["time"] + 1 for n in notes[:-1]]
     sip = next(record for record in records if record.get("rule") == "sip")
     assert sip["peer"] == ["192.0.2.1", 5060] and sip["length"] == 5
@@ -110,7 +119,7 @@ def test_the_trace_goes_on_after_a_reset(folder, capsys):
 
 def test_the_trace_ends_at_ctrl_c(board):
     with Terminal("trace", "--port", board.port) as terminal:
-        terminal.until("after")
+        terminal.until("did not answer")
         terminal.interrupt()
         code, output = terminal.end()
     assert code == 0 and "Traceback" not in output and board.received == 0

@@ -1,6 +1,7 @@
 """The demo: all its combinations as a user starts them, and that it notices what is wrong."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -53,6 +54,7 @@ def demos():
                 running[dns, mode, servers] = start(*options)
     running["one address"] = start("--one-address", "--json")
     running["table"] = start()
+    running["raw"] = start("--raw")
     yield running
     for process in running.values():
         if process.poll() is None:
@@ -117,8 +119,15 @@ def test_what_is_shown(demos):
         )
     )
     assert heads < table < picture < gaps < last
-    assert "*** the primary dies ***" in out and "G14 silent" in out and "heap 64wK" in out
-    assert "secret" not in out and "\x1b" not in out
+    assert "*** the primary dies ***" in out and "heap 64wK" in out
+    assert re.search(r" account 1: 127[0-9.]+\.13:5060 did not answer \(G14\)\n", out)
+    assert "G14 silent" not in out and "secret" not in out and "\x1b" not in out
+
+
+def test_notes_as_the_phone_sends_them(demos):
+    out, err = demos["raw"].communicate(timeout=LIMIT_S + STARTS)
+    assert demos["raw"].returncode == 0, out + err
+    assert re.search(r" G14 silent 0 127[0-9.]+\.13:5060\n", out) and "account 1" not in out
 
 
 # What it must notice. A phone that is a list of lines, in a lab that is nothing.

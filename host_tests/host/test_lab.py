@@ -265,7 +265,7 @@ def test_help_teaches(capsys):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
         said = capsys.readouterr().out
-        assert all(word in said for word in (*words, "--json", "configured-ip"))
+        assert all(word in said for word in (*words, "--json", "configured-ip", "--raw", "(G22)"))
 
 
 def test_micropython_names_an_interpreter(monkeypatch, capsys):
@@ -421,3 +421,26 @@ def test_lab_command_is_scriptable(by):
     frames = [r["frame"]["info"] for r in records if "frame" in r]
     assert frames[0].startswith("Standard query ") and "Status: 401 Unauthorized" in frames
     assert {"lab": "primary: silent"} in records
+
+
+def test_lab_tells_what_the_phone_notes():
+    """Sentences, or with --raw what the phone sends; with --json it is the latter's parts."""
+    options = {(): r"account 1: (registered) at (\S+) for 5 s \(G24\)"}
+    options["--raw",] = r"G24 (registered) 0 (\S+) 5"
+    options["--json",] = r'"rule": "G24", "event": "(registered)", "text": "0 (\S+) 5"}'
+    running = {
+        given: subprocess.Popen(
+            [sys.executable, "-m", "srvphone_host", "lab", "--one-address", *given, "wait 3"],
+            cwd=phone_process.ROOT / "tools",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for given in options
+    }
+    for given, process in running.items():
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert re.search(r"%s\n" % options[given], out), out
+        assert ("account 1" in out) == (given == ())

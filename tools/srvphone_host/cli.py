@@ -24,7 +24,8 @@ this machine. The primary dies; the phone sends its REGISTER three times, gives 
 first and goes on to the backup; the primary returns, and the fail-over mode decides what now.
 
 You see all datagrams as in the DNS SRV Guide's Figure 4, a picture of them, and the gaps between
-the three sends, which must be 0.5, 1.0 and 2.0 s within 10 %.
+the three sends, which must be 0.5, 1.0 and 2.0 s within 10 %. Between the datagrams the phone says
+what it makes of them, each time with the number of the rule (firmware/RULES.md).
 """
 
 _DEMO_MORE = """\
@@ -66,7 +67,7 @@ examples:
 
 
 def _common_options(parser):
-    from srvphone_host import lab
+    from srvphone_host import lab, sentences
 
     add = parser.add_argument
     add("--mode", choices=lab.FAILOVER_MODES, default="default", help="the fail-over mode")
@@ -83,6 +84,7 @@ def _common_options(parser):
         action="store_true",
         help="all servers on ports of 127.0.0.1, as where the system has no other address",
     )
+    sentences.option(parser)
     add("--json", action="store_true", help="for scripts: JSON on standard output, nothing else")
 
 
@@ -105,7 +107,7 @@ def do_demo(arguments):
     with _lab(lab, arguments, out) as place:
         story = demo.STORIES[arguments.mode]
         out.print("Fail-over mode %s: %s.\n" % (arguments.mode, story.title))
-        with show.Live(out) as live:
+        with show.Live(out, raw=arguments.raw) as live:
             result = demo.run(place, live)
         if arguments.json:
             print(json.dumps(_demo_record(arguments, place, result), indent=1))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from srvphone_host import remote, show
+from srvphone_host import remote, sentences, show, table
 from srvphone_host.errors import LabError
 from srvphone_host.phone_process import parse
 
@@ -27,14 +27,18 @@ at the prompt:
 exit code: 0 it was left by Ctrl-], 1 the board has gone, 2 it could not be tried
 """
 _TRACE = """\
-Shows the phone's trace as it comes, each note with the number of the rule that acted. Nothing is
-sent to the board. If it is reset or unplugged, the trace goes on when it is back. Ctrl-C ends it.
+Shows the phone's trace as it comes, in sentences, each with the number of the rule that acted, as
+firmware/RULES.md has it. Nothing is sent to the board. If it is reset or unplugged, the trace goes
+on when it is back. Ctrl-C ends it.
 """
 _TRACE_MORE = """\
 examples:
   srvphone trace
+  srvphone trace --raw | grep "G14 silent"
   srvphone trace --seconds 60 --json | grep G14
 
+A datagram is a line with channel (sip, dns, tcp), > (sent) or < (received), the other's address
+and port, length, and what it is. --raw prints each line as the board sends it.
 --json prints an object a line: time (seconds), rule, event, text and for a datagram peer, length,
 data (hex); or text alone for what is no note of the trace.
 
@@ -53,6 +57,7 @@ def trace_options(parser):
     remote.options(parser)
     add = parser.add_argument
     add("--seconds", type=float, metavar="N", help="end after N seconds (default: at Ctrl-C)")
+    sentences.option(parser)
     add("--json", action="store_true", help="for scripts: an object a line")
     add("--dry-run", action="store_true", help="only say which port it would be")
 
@@ -83,6 +88,7 @@ def do_trace(arguments):
         out.print("Would listen at %s." % port)
         return 0
     end = time.monotonic() + arguments.seconds if arguments.seconds is not None else None
+    tell = None if arguments.raw else sentences.Teller().line
     with remote.Lines(port) as lines:
         if not lines.open():
             raise LabError(remote.not_open(port))
@@ -92,7 +98,7 @@ def do_trace(arguments):
             while end is None or time.monotonic() < end:
                 text = lines.read(0.1)
                 if text:
-                    _print(text, out, arguments.json)
+                    _print(text, out, arguments.json, tell)
                 elif text == "":
                     show.console(stderr=True).print("(the board has gone; waiting for it)")
         except KeyboardInterrupt:
@@ -100,14 +106,17 @@ def do_trace(arguments):
     return 0
 
 
-def _print(text, out, as_json):
+def _print(text, out, as_json, tell):
+    """tell(text): it in words; None for the short form."""
     line = parse(text)
     if as_json:
         print(json.dumps(record(line) if line else {"text": text}), flush=True)
         return
     style = "dim" if line and line.rule == "-" else "cyan" if line and line.is_datagram else ""
+    if tell:
+        text = tell(text)
     # Nothing that a board says may harm a terminal.
-    out.print("".join(c if c.isprintable() else "?" for c in text), style=style, soft_wrap=True)
+    out.print(table.printable(text), style=style, soft_wrap=True)
 
 
 def record(line):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from srvphone_host import demo, table
+from srvphone_host import demo, sentences, table
 
 _STYLES = {"DNS": "cyan", "SIP": "default"}
 _FAILOVER = re.compile(r"G1[4-6]|G1[89]|G2[0-3]|W")
@@ -27,11 +27,12 @@ def console(stderr=False):
 
 class Live(demo.Show):
     """`with Live(console()) as show:` the table of a running phone. Of the phone's own notes only
-    those on fail-over and trouble, unless `notes` wants all; `status` shows what is waited for,
-    which gets in the way of typing."""
+    those on fail-over and trouble, unless `notes` wants all, as sentences, unless `raw` wants what
+    the phone sends; `status` shows what is waited for, which gets in the way of typing."""
 
-    def __init__(self, out, notes=False, status=True):
-        self.out, self.notes = out, notes
+    def __init__(self, out, notes=False, status=True, raw=False):
+        self.out, self.notes, self.raw = out, notes, raw
+        self._teller = sentences.Teller()
         self._status = out.status("") if status and out.is_terminal else None
 
     def __enter__(self):
@@ -49,11 +50,12 @@ class Live(demo.Show):
         self._print(row.cells(), style or _STYLES[row.protocol])
 
     def note(self, line):
+        text = self._teller.tell(line.rule, line.event, line.text)
         if not self.notes and not _FAILOVER.match(line.rule):
             return
-        rule = "" if line.rule == "-" else line.rule + " "
-        text = "%s%s %s" % (rule, line.event, table.printable(line.text))
-        self._print(["", "%.3f" % line.time, text], "dim")
+        if self.raw:
+            text = " ".join(line[1:4]).rstrip()
+        self._print(["", "%.3f" % line.time, table.printable(text)], "dim")
 
     def act(self, text):
         self._print(["", "", "*** %s ***" % text], "bold yellow")

@@ -136,7 +136,8 @@ def run(lab, arguments, out):
     frames = table.Table(place.phone, place.one_address)
     listed = bool(arguments.commands)
     strict = listed or not sys.stdin.isatty()
-    with _Json() if arguments.json else show.Live(out, notes=True, status=listed) as live:
+    shown = show.Live(out, notes=True, status=listed, raw=arguments.raw)
+    with _Json() if arguments.json else shown as live:
         return _loop(Switchboard(lab, live.act), commands, phone, frames, live, strict)
 
 
