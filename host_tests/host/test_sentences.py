@@ -25,7 +25,10 @@ MAKERS = ("note", "_note", "drop", "report")
 # What can't be read off the source: an expression for rule or event -> all (rule, event) of it.
 WORKED_OUT = {
     "self.rule": {("G%d" % n, "starts-at") for n in (18, 19, 20, 21)},
-    "str(outcome)": {("G14", "silent"), *(("G15", e) for e in ("refused", "timeout", "503"))},
+    "str(outcome)": {
+        *(("G14", event) for event in ("silent", "unreadable")),
+        *(("G15", event) for event in ("refused", "timeout", "503")),
+    },
 }
 
 
@@ -256,11 +259,14 @@ def test_what_scenes_note_is_told_in_full(monkeypatch):
 SAMPLES = {
     "account": "1",
     "address": "192.0.2.61",
+    "channel": "sip",
+    "count": "8",
     "dns": "192.0.2.53",
     "ms": "20500",
     "name": "_sip._udp.example.com",
     "network": "my home",
     "portless": "a.example.com:0",
+    "reason": "two Vias",
     "record": "NAPTR 1 1 s SIP+D2T: not our service",
     "s": "3600",
     "server": "192.0.2.13:5060",
@@ -289,6 +295,7 @@ def test_sentences():
         ("G22 waits 0+ 127250", "account 1, secondary server: not registered; tries again in"),
         ("G24 registered 1 192.0.2.1:5060 60", "account 2: registered at 192.0.2.1:5060 for 60 s"),
         ("G4 plan 0 192.0.2.1:5060 TTL -5 s", "account 1: servers 192.0.2.1:5060, for 0 s (G4)"),
+        ("W5 dropped sip two Vias 192.0.2.1:5060", "dropped SIP from 192.0.2.1:5060: two Vias"),
         ("- unregistered 0 192.0.2.1:5060", "account 1: unregistered at 192.0.2.1:5060"),
     ):
         rule, event, text = short.split(" ", 2)

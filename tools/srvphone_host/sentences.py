@@ -51,19 +51,28 @@ NOTES = (
     # Registering, and going on to the next server
     ("*", "starts-at", "account server", "starts a cycle at {server}"),
     ("G14", "silent", "account server", "{server} did not answer"),
+    ("G14", "unreadable", "account server", "{server} sent nothing that can be read"),
     ("G15", "refused", "account server", "{server} can't be reached"),
     ("G15", "timeout", "account server", "{server} gave no final answer in time"),
     ("G15", "NNN", "account server", "{server} answered {event}"),
     ("G16a", "late", "account server status", "{server} answered {status} late"),
     ("W3", "wrong-password", "account server", "{server} refuses the password"),
+    ("W3", "bad-challenge", "account server", "{server} sent a challenge that can't be read"),
+    ("W3", "other-realm", "account server", "{server} asks for the password of another realm"),
+    ("W3", "too-many", "account server count", "{server} asks on after {count} credentials"),
     ("W4", "423", "account server -1", "{server} does not say which expiration it wants"),
     ("W4", "423", "account server s", "{server} wants an expiration of {s} or more"),
     ("G24", "registered", "account server s", "registered at {server} for {s}"),
+    ("G24", "granted-nothing", "account server", "{server} answered, but grants no time"),
     ("G21", "failback", "account server", "tries to go back to {server}"),
     ("G26", "lost", "account server", "{server} answers no keep-alive; registers anew"),
     ("G22", "waits", "account for ever", "{why}; does not try again"),
     ("G22", "waits", "account ms", "{why}; tries again in {ms}"),
     ("-", "unregistered", "account server", "unregistered at {server}"),
+    # What can't be used
+    ("W5", "cut", "server", "SIP from {server} was too long and is cut"),
+    ("*", "dropped", "channel reason server", "dropped {channel} from {server}: {reason}"),
+    ("*", "dropped", "reason server", "dropped from {server}: {reason}"),
 )
 
 # Why an account waits (G22), if all that failed since it last waited or was registered is this.
@@ -90,11 +99,14 @@ def _seconds(ms):
 FIELDS = {
     "account": (r"\d+\+?", _account),
     "address": (r"\S+", str),
+    "channel": ("sip|dns|tcp", str.upper),
+    "count": (r"\d+", str),
     "dns": (r"\S+", str),
     "ms": (r"\d+", _seconds),
     "name": (r"\S+", str),
     "network": (".+", str),
     "portless": (r"\S+:0", str),
+    "reason": (".+", str),
     "record": (".+", str),
     "s": (r"\d+", "{} s".format),
     "server": (r"\S+:\d+", str),
