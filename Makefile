@@ -3,10 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ON ?= unix
-DEBIAN := knot dnsmasq-base kamailio sip-tester tshark
 TO_BOARD = $(if $(PORT),--port $(PORT)) $(ARGS)
-COMMANDS := knotd dnsmasq kamailio sipp tshark
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
@@ -79,12 +76,8 @@ packages: setup ## bring the package.json of mip up to date
 readme: setup ## bring the README's table of settings up to date
 	@$(BIN)/python -m srvphone_host.settings_doc README.md
 
-servers: ## Debian's Knot, dnsmasq, Kamailio, SIPp and tshark, which some tests run
-	@for command in $(COMMANDS); do command -v $$command >/dev/null || missing="$$missing $$command"; \
-	done; if [ -z "$$missing" ]; then echo "all here: $(COMMANDS)"; exit 0; fi; \
-	echo "not here:$$missing"; set -ex; $(SUDO) apt-get update -q; \
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -q -y --no-install-recommends $(DEBIAN)
+servers: ## Debian's Knot, dnsmasq, BIND, unbound, Kamailio, SIPp, tshark for tests; none is started
+	@sh tools/servers.sh
 
 setup: ## what all of this needs (the other targets see to it by themselves)
 	@$(PYTHON) tools/bootstrap.py test
