@@ -185,11 +185,11 @@ def test_g27_lab_zone_is_figure_18(place):
     with open(__file__.replace("host/test_lab.py", "vectors/grandstream.com.zone")) as f:
         figure = f.read().replace("192.168.10.13", place.primary[0])
     figure = figure.replace("192.168.10.12", place.backup[0])
-    guide = {rr.toZone() for rr in dns_server.zone_records(figure)}
+    guide = set(dns_server.read_zone(figure).iterate_rdatas())
     text = dns_server.zone_text(place.primary, place.backup)
-    ours = {rr.toZone() for rr in dns_server.zone_records(text)}
+    ours = set(dns_server.read_zone(text).iterate_rdatas())
     assert guide < ours
-    assert [rr.split()[0] for rr in ours - guide] == ["test.grandstream.com."] * 2
+    assert [str(name) for name, _, _ in ours - guide] == ["test.grandstream.com."] * 2
     assert text.index("Ours") > text.index("test2 ")
 
 
@@ -205,18 +205,16 @@ def ask(server, data, tcp=False):
 
 
 def test_g12_dns_server_answers_as_captured(place):
-    """The guide's questions get answers of the guide's lengths and header; only the name in the
-    NAPTR data is compressed, as dnslib does."""
+    """The guide's questions get the guide's answers, byte for byte."""
     server = dns_server.GuideDns()
-    server.start(place.dns, dns_server.zone_text(place.primary, place.backup))
+    addresses = ("192.168.10.13", 5060), ("192.168.10.12", 5060)
+    server.start(place.dns, dns_server.zone_text(*addresses))
     try:
         messages = vector("guide_dns.json")["messages"]
         for query, answer in zip(messages[::2], messages[1::2]):
             for tcp in (False, True):
                 got = ask(place.dns, bytes.fromhex(query["hex"]), tcp)
-                assert got[:12].hex() == answer["hex"][:24]
-                naptr = " NAPTR " in " " + query["what"]
-                assert len(got) == answer["dns_bytes"] - (20 if naptr else 0)
+                assert got.hex() == answer["hex"]
         unknown = DNSRecord.question("x.grandstream.com", "A").pack()
         assert DNSRecord.parse(ask(place.dns, unknown)).header.rcode == 3
         nodata = DNSRecord.parse(

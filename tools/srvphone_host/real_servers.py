@@ -19,9 +19,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from dnslib import QTYPE, DNSRecord
+import dns.message
+import dns.rdatatype
 
-from srvphone_host.dns_server import zone_records
+from srvphone_host.dns_server import read_zone
 from srvphone_host.errors import LabError
 from srvphone_host.registrar import Registrar
 
@@ -77,7 +78,7 @@ class Process:
         self._process.wait()
 
 
-def _exchange(address, data, timeout_s=0.02):
+def exchange(address, data, timeout_s=0.02):
     """The answer to a datagram, or None."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(timeout_s)
@@ -127,13 +128,13 @@ class _DnsServer(_Server):
     def start(self, address, zone, folder):
         """Serve the zone (a text) on `address`, with files in `folder`."""
         self.address, self.zone, self.folder = address, zone, Path(folder).resolve()
-        self.records = zone_records(zone)
+        self.origin = read_zone(zone).origin.to_text()
         self._run()
 
     def _run(self):
         self._process = Process(self._line(), self.folder)
-        question = DNSRecord.question("test.grandstream.com", "NAPTR").pack()
-        self._process.wait_until(lambda: _exchange(self.address, question))
+        question = dns.message.make_query(self.origin, "SOA").to_wire()
+        self._process.wait_until(lambda: exchange(self.address, question))
 
 
 class Knot(_DnsServer):
@@ -142,8 +143,9 @@ class Knot(_DnsServer):
     def _line(self):
         (self.folder / "guide.zone").write_text(self.zone, encoding="utf-8")
         conf = self.folder / "knot.conf"
+        ip, port = self.address
         conf.write_text(
-            KNOT_CONF.format(folder=self.folder, ip=self.address[0], port=self.address[1]),
+            KNOT_CONF.format(folder=self.folder, ip=ip, port=port, origin=self.origin),
             encoding="utf-8",
         )
         return [self.program, "-c", str(conf)]
@@ -162,7 +164,7 @@ log:
   - target: stderr
     any: warning
 zone:
-  - domain: grandstream.com
+  - domain: "{origin}"
     storage: "{folder}"
     file: guide.zone
     zonefile-sync: -1
@@ -178,21 +180,30 @@ class Dnsmasq(_DnsServer):
         line = [self.program, "-k", "-C", "/dev/null", "--port=%d" % port, "--no-resolv"]
         line += ["--listen-address=%s" % ip, "--bind-interfaces", "--no-hosts", "--pid-file="]
         line += ["--user=root", "--log-facility=-"]  # else it can't stay root where it is that
+        return line + self._records(read_zone(self.zone))
+
+    @staticmethod
+    def _records(zone):
         # It has a TTL per host, and one for all the rest: the SRV and NAPTR records'.
-        ttl = next(rr.ttl for rr in self.records if rr.rtype == QTYPE.SRV)
-        line.append("--local-ttl=%d" % ttl)
-        for rr in self.records:
-            name, kind, data = str(rr.rname).rstrip("."), QTYPE[rr.rtype], rr.rdata
+        line = ["--local-ttl=%d" % srv.ttl for _, srv in zone.iterate_rdatasets("SRV")][:1]
+        for owner, ttl, data in zone.iterate_rdatas():
+            name, kind = _bare(owner), dns.rdatatype.to_text(data.rdtype)
             if kind == "A":
-                line.append("--host-record=%s,%s,%d" % (name, data, rr.ttl))
+                line.append("--host-record=%s,%s,%d" % (name, data.address, ttl))
+            elif kind == "CNAME":
+                line.append("--cname=%s,%s,%d" % (name, _bare(data.target), ttl))
             elif kind == "SRV":
-                fields = (str(data.target).rstrip("."), data.port, data.priority, data.weight)
+                fields = (_bare(data.target), data.port, data.priority, data.weight)
                 line.append("--srv-host=%s,%s,%d,%d,%d" % (name, *fields))
             elif kind == "NAPTR":
                 texts = [t.decode() for t in (data.flags, data.service, data.regexp)]
-                fields = (data.order, data.preference, *texts, str(data.replacement).rstrip("."))
+                fields = (data.order, data.preference, *texts, _bare(data.replacement))
                 line.append("--naptr-record=%s,%d,%d,%s,%s,%s,%s" % (name, *fields))
         return line
+
+
+def _bare(name):
+    return name.to_text(omit_final_dot=True)
 
 
 class Kamailio(_Server):
@@ -218,7 +229,7 @@ class Kamailio(_Server):
         line += ["-A", "LISTEN=udp:%s:%d" % self.address, "-P", str(self.folder / "pid")]
         line += ["-m", "16", "-M", "4"]  # MB; 22 in all
         self._process = Process(line, self.folder)
-        self._process.wait_until(lambda: _exchange(self.address, PROBE))
+        self._process.wait_until(lambda: exchange(self.address, PROBE))
 
 
 KAMAILIO_CFG = """\
