@@ -1,4 +1,4 @@
-"""Recipes for real servers as Debian packages them: Knot, dnsmasq, Kamailio, SIPp.
+"""Recipes for real servers as Debian packages them: Knot, BIND, unbound, dnsmasq, Kamailio, SIPp.
 
     server = Kamailio(qop=False)
     server.start(("127.0.0.13", 5060), folder=Path(...))
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import dns.message
+import dns.rcode
 import dns.rdatatype
 
 from srvphone_host.dns_server import read_zone
@@ -125,30 +126,49 @@ class _Server:
 
 
 class _DnsServer(_Server):
+    """Serves zones; `start` takes the text of one or {name: text} of several. A zone whose text
+    is None is one that the server should have and has not: it says SERVFAIL, dnsmasq nothing."""
+
     def start(self, address, zone, folder):
-        """Serve the zone (a text) on `address`, with files in `folder`."""
-        self.address, self.zone, self.folder = address, zone, Path(folder).resolve()
-        self.origin = read_zone(zone).origin.to_text()
+        """Serve the zone or zones on `address`, with files in `folder`."""
+        self.address, self.folder = address, Path(folder).resolve()
+        if isinstance(zone, str):
+            zone = {read_zone(zone).origin.to_text(omit_final_dot=True): zone}
+        self.zones = zone
         self._run()
 
     def _run(self):
+        for name, text in self.zones.items():
+            if text is not None:
+                (self.folder / (name + ".zone")).write_text(text, encoding="utf-8")
         self._process = Process(self._line(), self.folder)
-        question = dns.message.make_query(self.origin, "SOA").to_wire()
-        self._process.wait_until(lambda: exchange(self.address, question))
+        whole = [name for name, text in self.zones.items() if text is not None]
+        for name in whole or ["."]:
+            self._process.wait_until(lambda name=name: self._has(name))
+
+    def _has(self, name):
+        """Whether it answers, and has the zone, which SERVFAIL says that it hasn't yet."""
+        answer = exchange(self.address, dns.message.make_query(name, "SOA").to_wire())
+        return answer and dns.message.from_wire(answer).rcode() != dns.rcode.SERVFAIL
+
+    def _configured(self, file, head, zone, end=""):
+        """The path of the configuration: `head`, `zone` for each zone, and `end`."""
+        ip, port = self.address
+        values = {"folder": self.folder, "ip": ip, "port": port}
+        text = head.format(**values)
+        text += "".join(zone.format(name=name, **values) for name in self.zones)
+        path = self.folder / file
+        path.write_text(text + end, encoding="utf-8")
+        return str(path)
 
 
 class Knot(_DnsServer):
+    """Authoritative; follows aliases inside a zone."""
+
     command = "knotd"
 
     def _line(self):
-        (self.folder / "guide.zone").write_text(self.zone, encoding="utf-8")
-        conf = self.folder / "knot.conf"
-        ip, port = self.address
-        conf.write_text(
-            KNOT_CONF.format(folder=self.folder, ip=ip, port=port, origin=self.origin),
-            encoding="utf-8",
-        )
-        return [self.program, "-c", str(conf)]
+        return [self.program, "-c", self._configured("knot.conf", KNOT_CONF, KNOT_ZONE)]
 
 
 KNOT_CONF = """\
@@ -164,15 +184,113 @@ log:
   - target: stderr
     any: warning
 zone:
-  - domain: "{origin}"
+"""
+KNOT_ZONE = """\
+  - domain: {name}
     storage: "{folder}"
-    file: guide.zone
+    file: {name}.zone
     zonefile-sync: -1
     journal-content: none
 """
 
 
+class Bind(_DnsServer):
+    """Authoritative, no recursion; follows aliases through all its zones. It listens only on
+    addresses that the system lists, and of the loopback network that is 127.0.0.1 alone."""
+
+    command = "named"
+
+    def _line(self):
+        # -g: in the foreground, as -f, and what it logs goes to its output.
+        conf = self._configured("named.conf", BIND_CONF, BIND_ZONE)
+        return [self.program, "-g", "-n", "1", "-c", conf]
+
+
+BIND_CONF = """\
+options {{
+    directory "{folder}";
+    pid-file "{folder}/named.pid";
+    session-keyfile "{folder}/session.key";
+    managed-keys-directory "{folder}";
+    listen-on port {port} {{ {ip}; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    allow-query {{ any; }};
+    dnssec-validation no;
+    empty-zones-enable no;
+    notify no;
+}};
+controls {{ }};
+"""
+BIND_ZONE = """\
+zone "{name}" {{ type primary; file "{name}.zone"; check-srv-cname ignore; }};
+"""
+
+
+class Unbound(_DnsServer):
+    """A resolver for others, which has the zones' data here: its answers are not authoritative,
+    it follows every alias, and what is none of its zones it refuses. With `recursive` False it
+    answers as an authoritative server: a delegation gives a referral."""
+
+    command = "unbound"
+
+    def __init__(self, recursive=True):
+        super().__init__()
+        self.recursive = recursive
+
+    def _line(self):
+        zones = ""
+        for name, text in self.zones.items():
+            zone = UNBOUND_FORWARD if text is None else UNBOUND_ZONE
+            zones += zone.format(
+                name=name, folder=self.folder, downstream="no" if self.recursive else "yes"
+            )
+        conf = self._configured("unbound.conf", UNBOUND_CONF, UNBOUND_OWN, zones)
+        return [self.program, "-d", "-d", "-p", "-c", conf]
+
+
+UNBOUND_CONF = """\
+server:
+    directory: "{folder}"
+    chroot: ""
+    username: ""
+    use-syslog: no
+    interface: {ip}@{port}
+    port: {port}
+    access-control: 127.0.0.0/8 allow
+    num-threads: 1
+    do-ip6: no
+    do-not-query-localhost: no
+    module-config: "iterator"
+    # Give a forwarder up, and say SERVFAIL, after 0.1 s: by default it takes more than nine.
+    unknown-server-time-limit: 50
+    infra-cache-max-rtt: 100
+    outbound-msg-retry: 1
+    local-zone: "." refuse
+"""
+UNBOUND_OWN = """\
+    local-zone: "{name}." transparent
+"""
+UNBOUND_ZONE = """\
+auth-zone:
+    name: "{name}."
+    zonefile: "{folder}/{name}.zone"
+    for-upstream: yes
+    for-downstream: {downstream}
+    fallback-enabled: no
+"""
+# Nobody is at that port.
+UNBOUND_FORWARD = """\
+forward-zone:
+    name: "{name}."
+    forward-addr: 127.0.0.1@1
+"""
+
+
 class Dnsmasq(_DnsServer):
+    """A forwarder of small networks, which has the zones' SRV, NAPTR, A and CNAME records here. It
+    knows no SOA, no delegation and no wildcard, and aliases of names with addresses alone."""
+
     command = "dnsmasq"
 
     def _line(self):
@@ -180,7 +298,13 @@ class Dnsmasq(_DnsServer):
         line = [self.program, "-k", "-C", "/dev/null", "--port=%d" % port, "--no-resolv"]
         line += ["--listen-address=%s" % ip, "--bind-interfaces", "--no-hosts", "--pid-file="]
         line += ["--user=root", "--log-facility=-"]  # else it can't stay root where it is that
-        return line + self._records(read_zone(self.zone))
+        for name, text in self.zones.items():
+            if text is None:
+                line.append("--server=/%s/127.0.0.1#1" % name)
+            else:
+                line.append("--local=/%s/" % name)
+                line += self._records(read_zone(text))
+        return line
 
     @staticmethod
     def _records(zone):
