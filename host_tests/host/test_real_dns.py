@@ -32,6 +32,7 @@ SERVERS = {
 }
 COMMANDS = {"Knot": "knotd", "BIND": "named", "unbound": "unbound", "unbound*": "unbound"}
 UNSERVED, BROKEN = "unserved.example", "broken.example"
+AWAY, MOVED = "away.grandstream.com", "moved.grandstream.com"
 AT_PRIMARY = ["> primary REGISTER", "< primary 401", "> primary REGISTER", "< primary 200"]
 
 
@@ -77,11 +78,32 @@ FIRST = [
         {"dnsmasq": "NAPTR silent"},  # it forwards, and waits for the phone to ask again
     ),
 ]
+REFERRED = [
+    Row(
+        "an alias into a zone that it delegates",
+        "naptr",
+        MOVED,
+        "NAPTR alias",
+        {"unbound": "NAPTR servfail", "dnsmasq": "NAPTR alias, SRV nxdomain, not registered"},
+    ),
+    Row(
+        "a zone that it delegates",
+        "naptr",
+        AWAY,
+        "NAPTR referral",
+        {
+            "unbound": "NAPTR servfail",  # it asks those it is referred to; nobody is there
+            # It has no way to delegate: it denies, which is believed.
+            "dnsmasq": "NAPTR nodata, SRV nxdomain, not registered",
+        },
+    ),
+]
 
 # The zones of a server that says so of grandstream.com. False: it has not, but should have.
 LATER = {
     "servfail": {"grandstream.com": False},
     "refused": {"example.net": True},
+    "referral": {"com": True},
 }
 
 
@@ -138,7 +160,7 @@ class Network:
         if name not in self.addresses:
             address = self.free_address()
             if name == "other":
-                zones = {n: self.zone("test", n) for n in (UNSERVED, BROKEN)}
+                zones = {n: self.zone("test", n) for n in (UNSERVED, BROKEN, AWAY, MOVED)}
             else:
                 both = ("grandstream.com", "example.net")
                 zones = {BROKEN: None, **{n: self.zone(n) for n in both}}
@@ -278,3 +300,13 @@ def check_stale(server, due, network):
     assert said(lines, address)["SRV"] == due
     assert network.exchange(lines) == ["> primary REGISTER", "< primary 200"]
     assert [line.text[-5:] for line in lines if line.event == "plan"] == ["stale"]
+
+
+@pytest.mark.parametrize("row, server", cells(REFERRED))
+def test_g13_a_referral_is_no_denial(row, server, network):
+    check_first(row, server, network)
+
+
+@pytest.mark.parametrize("server", ["Knot", "BIND", "unbound*"])
+def test_g13_stale_plan_after_a_referral(server, network):
+    check_stale(server, "referral", network)
