@@ -268,6 +268,21 @@ def test_w8_a_file_that_is_none(tmp_path, srvphone):
     (tmp_path / "latin.json").write_bytes('{"hostname": "ü"}'.encode("latin-1"))
     code, _, err = srvphone("--file", tmp_path / "latin.json")
     assert code == 2 and "not UTF-8" in err
+    (tmp_path / "deep.json").write_text("[" * 200000)
+    code, _, err = srvphone("--file", tmp_path / "deep.json")
+    assert code == 2 and "in too many others" in err
+
+
+def test_w8_a_byte_order_mark_is_passed_over(folder, board, tmp_path, srvphone):
+    text = json.dumps({**SETTINGS, "networks": [{"ssid": "\U0001f600"}]})
+    (tmp_path / "marked.json").write_text(text, encoding="utf-8-sig")
+    (folder / "srvphone.json").write_text('{"trace": "notes"}', encoding="utf-8-sig")
+    code, out, _ = srvphone(
+        "--port", board.port, "--file", tmp_path / "marked.json", "--keep", "--dry-run", "--json"
+    )
+    settings = json.loads(out)["settings"]
+    assert code == 0 and settings["trace"] == "notes"
+    assert settings["networks"] == [{"ssid": "\U0001f600"}]
 
 
 def test_questions_want_a_terminal(monkeypatch, srvphone):

@@ -41,12 +41,32 @@ def test_the_part_between_the_marks_is_rewritten_and_checked(tmp_path, capsys):
 
 
 def test_w8_an_unknown_field_is_told_with_the_nearest_one():
-    faults = load(json.dumps({"acounts": [], "xyzzy": 1, "accounts": [{"sip_sever": "a"}]}))[1]
-    told = settings_doc.with_hints(faults)
+    text = json.dumps({"acounts": [], "xyzzy": 1, "accounts": [{"sip_sever": "a"}]})
+    faults = load(text)[1]
+    assert settings_doc.with_hints(faults, text.encode()) == settings_doc.with_hints(faults, text)
+    told = settings_doc.with_hints(faults, "\ufeff" + text)
     assert "accounts[0].sip_sever: unknown field; sip_server is one" in told
     assert "acounts: unknown field; accounts is one" in told
     assert "xyzzy: unknown field" in told
     assert "accounts[0].sip_server: must be set" in told
+    told = settings_doc.with_hints(faults)  # without the file there is only the number
+    assert "accounts[0]: field 1 is unknown" in told and "settings: field 2 is unknown" in told
+    for other in ("", "{", "[]", "{}", '{"accounts": 5, "a": 1}', b"\xff", "[" * 200000, "5"):
+        assert "accounts[0]: field 1 is unknown" in settings_doc.with_hints(faults, other)
+
+
+def test_w8_an_unknown_name_that_may_be_a_value_is_not_shown():
+    for text in (
+        '{"TopSecret": "authenticate_password"}',  # in each other's place
+        '{"authenticate_password": "TopSecret", "TopSecret": ""}',
+        '{"networks": [{"ssid": "a", "password": "TopSecret"}], "TopSecret": 1}',
+        '{"accounts": [{"account_active": "No", "name": ["TopSecret"], "TopSecret": {}}]}',
+    ):
+        told = "\n".join(settings_doc.with_hints(load(text)[1], text))
+        assert " is unknown" in told and "TopSecret" not in told, told
+    text = '{"a\\u001b[2J%s": "geheim-77"}' % ("x" * 99)
+    (told,) = settings_doc.with_hints(load(text)[1], text)
+    assert told == "a\\x1b[2J" + "x" * 35 + ": unknown field"
 
 
 def test_w8_what_is_allowed_is_told_in_words():
@@ -79,5 +99,5 @@ def test_w8_every_kind_of_text_has_its_words():
             if "<" in allowed[:2] or "{" in allowed[:2]:
                 kind = allowed[1:-3] if allowed[0] == "[" else allowed
                 assert kind in settings_doc.KINDS, kind
-    for path, _, said in (f.partition(": ") for f in load('{"accounts": [{"x": 1}]}')[1]):
+    for path, _, said in (f.partition(": ") for f in load('{"accounts": [{}]}')[1]):
         assert path and said in settings_doc.FAULTS

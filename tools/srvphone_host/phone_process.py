@@ -141,7 +141,8 @@ class PhoneProcess:
     def __init__(self, settings, folder, interpreter):
         folder = Path(folder)
         file = folder / "settings.json"
-        file.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        self._settings = json.dumps(settings, indent=1)
+        file.write_text(self._settings, encoding="utf-8")
         environ = {k: v for k, v in os.environ.items() if k != "MICROPYPATH"}
         if interpreter.micropython:
             place = folder / "firmware"
@@ -202,7 +203,8 @@ class PhoneProcess:
             mark = "settings fault: "
             faults = [text[len(mark) :] for text in self.said if text.startswith(mark)]
             if faults:
-                raise LabError("\n".join(["the phone refuses its settings:", *with_hints(faults)]))
+                told = with_hints(faults, self._settings)
+                raise LabError("\n".join(["the phone refuses its settings:", *told]))
             raise LabError("the phone ended by itself:\n%s" % "\n".join(self.said[-20:]))
         return line
 

@@ -125,7 +125,7 @@ def _end(arguments, out, board, settings, title, first):
 def read_file(name):
     """The object that the file holds. No error shows what is in it."""
     try:
-        settings = json.loads(Path(name).read_text(encoding="utf-8"))
+        settings = json.loads(Path(name).read_text(encoding="utf-8-sig"))
     except OSError as e:
         raise LabError("%s: %s" % (name, e.strerror)) from None
     except UnicodeDecodeError:
@@ -134,6 +134,8 @@ def read_file(name):
         raise LabError(
             "%s, line %d, column %d: not JSON: %s" % (name, e.lineno, e.colno, e.msg)
         ) from None
+    except RecursionError:
+        raise LabError("%s: lists or objects in too many others" % name) from None
     if not isinstance(settings, dict):
         raise LabError("%s: not an object {...}" % name)
     return settings
@@ -144,7 +146,7 @@ def check(settings):
     data = json.dumps(settings, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")
     _, faults = account.load(data)
     if faults:
-        raise LabError("\n  ".join(["faults in the settings:", *with_hints(faults)]))
+        raise LabError("\n  ".join(["faults in the settings:", *with_hints(faults, data)]))
     return data
 
 
@@ -161,10 +163,10 @@ def _present(board, out, wanted):
     if not data:
         return None
     try:
-        settings = json.loads(data.decode())
+        settings = json.loads(data.decode("utf-8-sig"))
         if isinstance(settings, dict):
             return settings
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if wanted:
         out.print("The settings on the board can't be read; they will be replaced.")

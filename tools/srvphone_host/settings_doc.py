@@ -10,6 +10,8 @@ numbers hold on a GRP26xx is likely, but not proven. Where theirs are in other u
 """
 
 import difflib
+import json
+import re
 import sys
 
 from srvphone.account import Account, Network, Settings
@@ -23,7 +25,7 @@ KINDS = {
     "<text 1..32>": "at most 32 bytes of UTF-8 without control characters",
     "<text 8..64>": "8 to 64 bytes of UTF-8 without control characters",
     "<word 1..32>": "at most 32 letters, digits and -_.",
-    "<word 2..2>": "2 letters",
+    "<letters 2..2>": "2 letters",
     "<user 1..64>": "at most 64 letters, digits and -_.!~*'()&=+$,;?/%",
     "<host|IPv4[:port]>": ("a host name or IPv4 address, alone or with :port (no sip:, no IPv6)"),
     "<IPv4>": "an IPv4 address",
@@ -34,7 +36,6 @@ KINDS = {
     "{ssid, password}": "an object {ssid, password}",
 }
 FAULTS = {
-    "unknown": "unknown field",
     "missing": "must be set",
     "is the sip_server": "must not be the sip_server",
     "beside a password": "must not stand beside a password",
@@ -205,21 +206,69 @@ def rewritten(text):
     return head + begin + "\n" + table() + "\n" + end + tail
 
 
-def with_hints(faults):
-    """What `account.load` says, in more words; an unknown field with the nearest one."""
+def with_hints(faults, text=None):
+    """What `account.load` says, in more words.
+
+    With the file's text (str or bytes) an unknown field has its name, and the nearest one that
+    there is. No value of the file is ever shown.
+    """
+    names = _Names(text)
     out = []
     for fault in faults:
         path, _, said = fault.partition(": ")
         if said.startswith("not ") and path != "settings":
             said = "is not " + wanted(said[4:])
         words = FAULTS.get(said, said)
-        if said == "unknown":
+        unknown = re.fullmatch(r"field (\d+) is unknown", said)
+        name = names.of(path, int(unknown[1])) if unknown else ""
+        if name:
             thing = {"accounts": Account, "networks": Network}
             thing = thing.get(path.partition("[")[0], Settings)
-            near = difflib.get_close_matches(path.split(".")[-1], thing.fields, 1)
-            words += "; %s is one" % near[0] if near else ""
+            near = difflib.get_close_matches(name, thing.fields, 1)
+            path = name if path == "settings" else "%s.%s" % (path, name)
+            words = "unknown field" + ("; %s is one" % near[0] if near else "")
         out.append("%s: %s" % (path, words))
     return out
+
+
+class _Pairs(list):
+    """An object of a JSON text: its names and values, in their order."""
+
+
+class _Names:
+    """The names of the fields in a file that are fit to be shown."""
+
+    def __init__(self, text):
+        self._values = set()
+        try:
+            if isinstance(text, bytes):
+                text = text.decode("utf-8", "surrogatepass")
+            text = (text or "").removeprefix("\ufeff")
+            self._top = json.loads(text, object_pairs_hook=self._pairs)
+        except (ValueError, RecursionError):
+            self._top = None
+
+    def _pairs(self, pairs):
+        for _, value in pairs:
+            values = value if type(value) is list else [value]
+            self._values.update(one for one in values if isinstance(one, str))
+        return _Pairs(pairs)
+
+    def of(self, path, number):
+        """The name of this field of the object `path`; "" if it isn't known, or may be a value."""
+        try:
+            pairs = self._top
+            if path != "settings":
+                where, index = re.fullmatch(r"(\w+)\[(\d+)\]", path).groups()
+                pairs = dict(pairs)[where][int(index)]
+            name, value = pairs[number - 1]
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return ""
+        # Name and value in each other's place, or a value that also slipped into a name's
+        known = (*Settings.fields, *Network.fields, *Account.fields)
+        if name in self._values or isinstance(value, str) and value in known:
+            return ""
+        return repr(name[:40])[1:-1]
 
 
 def main(arguments):
