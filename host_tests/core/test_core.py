@@ -229,6 +229,50 @@ def test_core_a_happening_resumes_who_waits_for_it():
     assert heard == ["a", "over"] and core.now == 5
 
 
+def starving(*arguments):
+    raise MemoryError
+
+
+def test_w9_no_memory_error_leaves_the_core():
+    core = made()
+    room = Room(core)
+    core.on(SIP, starving, starving)
+    core.receive(SIP, b"x", ("192.0.2.1", 5060), 1)
+    core.failed(SIP, None, 111, 2)
+    room.stream = starving
+    core.stream(core.connect(room, b"x", ("192.0.2.1", 53)), DATA, b"y", 3)
+    room.wake = starving
+    core.has_timers(room)
+    core.wake(4)
+    assert core.starved == 4 and core.now == 4
+    # What waits for something else goes on.
+    heard = []
+    core.spawn(waiting(heard, 5))
+    core.wake(5)
+    core.wake(6)
+    assert heard == [None, "over"] and core.starved == 6
+
+
+def test_w9_a_task_that_lacks_memory_ends_and_its_parent_is_told():
+    core = made()
+    heard = []
+
+    def parents():
+        heard.append((yield None, Task))
+
+    def starves():
+        try:
+            yield 10, ()
+            starving()
+        finally:
+            heard.append("over")
+
+    child = core.spawn(starves(), core.spawn(parents()))
+    core.run()
+    core.wake(10)
+    assert heard == ["over", child] and core.starved == 1 and core.tasks == []
+
+
 def test_core_a_stream_is_known_by_its_number():
     core = made()
     one, two = Room(core), Room(core)

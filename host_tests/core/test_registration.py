@@ -548,6 +548,25 @@ def test_g22_unregister_answers_a_challenge():
     assert scene.primary.bound("2002") == 0 and scene.phone.ended()
 
 
+def test_w9_a_cycle_that_lacks_memory_is_given_up_and_the_next_one_registers():
+    for tick in STARTS:
+        scene = registered(tick=tick)
+        keyring = scene.phone.registrations[0].client.keyring
+        lines = keyring.lines
+
+        def starving(request, address):
+            raise MemoryError
+
+        keyring.lines = starving
+        scene.phone.register(scene.sim.ticks())
+        scene.sim.run(scene.sim.now + 100)
+        assert scene.phone.status()[0]["state"] == "waiting" and scene.phone.starved == 1
+        assert scene.phone.lives(scene.sim.ticks())
+        keyring.lines = lines
+        scene.sim.run(scene.sim.now + 20100)
+        assert current(scene) == "P"
+
+
 def test_g24_how_long_before_the_binding_lapses():
     for granted, before, targets, ms in (
         (3600, "auto", 2, 3600000 - 8800),

@@ -129,10 +129,9 @@ class Message:
             if start and data[start] not in b" \t":  # else the line before goes on
                 at.append(start)
             if data[start] in b"\r\n":
-                break
-        if len(at) > _LINES + 1:
-            raise BadMessage("too many header lines")
-        return end
+                return end
+            if len(at) > _LINES:
+                raise BadMessage("too many header lines")
 
     def _check_headers(self):
         """Are those there that are needed -> might there be several Vias?"""
