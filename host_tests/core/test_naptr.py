@@ -150,6 +150,16 @@ def test_g6_at_most_four_regexps_are_applied():
     assert [r.split(": ")[1] for r in reports] == ["too many regexps"] * 2
 
 
+def test_w9_the_regexps_of_an_answer_share_2000_steps():
+    slow = b"!(a|b|c|d|e|f|g|h|i|j|k|l|m)*$z!n!"
+    quick = b"!^.*$!n!"
+    for count, names in ((1, ["n"]), (2, [])):  # one takes 1,463
+        records = [record(1, i, regexp=slow, name=None) for i in range(count)]
+        found, reports = chosen(records + [record(1, 9, regexp=quick, name=None)])
+        assert found == names, count
+    assert [text.split(": ")[1] for text in reports] == ["no name"] * 2 + ["too many regexps"]
+
+
 def test_g6_the_matcher_is_not_loaded_without_need():
     sys.modules.pop("srvphone.locate.regexp", None)
     chosen([GUIDE, record(80, 61, regexp=b"!a!b!")])

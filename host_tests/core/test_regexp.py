@@ -1,5 +1,8 @@
 """The matcher for the regexp field of a NAPTR record (RFC 3402, G6), and its bounds."""
 
+import gc
+import sys
+
 from srvphone.locate import regexp
 
 NAME = b"test.grandstream.com"
@@ -214,6 +217,45 @@ def test_g6_regexp_bound_of_2000_steps():
     assert apply(b"!^a*$!x!", b"a" * 664) == b"x"
     assert apply(b"!^a*$!x!", b"a" * 665) is None
     assert apply(b"!(a*)(a*)(a*)$!x!", b"a" * 165) is None
+
+
+def cost(pattern, subject, steps=2000):
+    """How many steps a pattern takes; more than `steps`: it was refused."""
+    left = [steps]
+    try:
+        regexp.apply(b"!" + pattern + b"!x!", subject, left)
+    except (ValueError, IndexError):
+        pass
+    return steps - left[0]
+
+
+def test_g6_regexp_what_a_set_costs_is_counted():
+    wide = b"\x02-\xff"
+    for count in (1, 20, 81):  # each member is read once, however often the set is repeated
+        assert cost(b"^[" + wide * count + b"]*$", b"a") == 12 + count, count
+    for pattern in (
+        b"[" + wide * 81 + b"]*\xfe",
+        b"[^" + b"\x02-\x03" * 80 + b"]*\xfe",
+        b"([" + b"bcdefgh" * 30 + b"]|a)*$z",
+        b"[^" + b"bcdefgh" * 30 + b"]*$z",
+        b"[b-y]*[c-z]*[d-w]" * 14,
+    ):
+        assert apply(b"!" + pattern + b"!x!", NAME * 3) is None, pattern
+        assert 1900 < cost(pattern, NAME * 3) < 2300, pattern
+
+
+def test_g6_regexp_a_set_makes_no_bytes():
+    if not hasattr(gc, "mem_alloc"):
+        return
+    word = 8 if sys.maxsize > 1 << 31 else 4
+    field = b"![" + b"\x02-\xff" * 81 + b"]*\xfe!x!"
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    assert apply(field, NAME) is None
+    used = gc.mem_alloc() - before
+    gc.enable()
+    assert used < 30000 * word, used  # all that 2,000 steps leave behind; it was 8 MB a word
 
 
 def test_g6_regexp_bound_of_256_bytes():

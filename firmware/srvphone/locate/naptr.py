@@ -6,7 +6,11 @@
 A record is (order, preference, flags, service, regexp, replacement): numbers, bytes, a name.
 """
 
+from micropython import const
+
 from ..dns import wire
+
+_STEPS = const(2000)  # as `regexp` has it: W9, the work for one answer
 
 
 def usable(records, services, subject, report):
@@ -18,7 +22,8 @@ def usable(records, services, subject, report):
     each record that is skipped. A later entry is for the case that the name before does not exist.
     """
     found = []
-    left = 4  # more regexps are not looked at in one answer: each may take 2,000 steps
+    left = 4  # more regexps are not looked at in one answer
+    steps = [_STEPS]  # that are left for all of them together
     for order, preference, flags, service, regexp, name in sorted(records):
         if found and order > found[0][0]:
             break
@@ -32,14 +37,14 @@ def usable(records, services, subject, report):
             left -= 1
             if name != b"\0":  # the root as replacement says that there is none
                 fault = "regexp and replacement"
-            elif left < 0:
+            elif left < 0 or steps[0] < 0:
                 fault = "too many regexps"
             else:
                 # Few zones need it, so few phones load it.
                 from .regexp import apply
 
                 try:
-                    name = wire.name(str(apply(regexp, subject.encode()), "utf-8"))
+                    name = wire.name(str(apply(regexp, subject.encode(), steps), "utf-8"))
                 except (ValueError, IndexError):  # from apply; no UTF-8; no name
                     pass
         if name == b"\0":

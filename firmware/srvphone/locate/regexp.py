@@ -15,8 +15,9 @@ those of the earlier alternative, then of fewer repetitions of what comes later;
 The pattern is read from left to right with all the ways that it may have led: a dict from a place
 in the subject to what the groups matched on the way there. A group is read by a recursion, and
 anew for each repetition. Bounds: a field of 256 bytes, 10 groups (so the recursion is no deeper),
-2,000 steps (one for each part of the pattern that is read, one for each place where it is tried),
-a result of 255 bytes.
+2,000 steps (one for each part of the pattern that is read, for each place where it is tried, and,
+of a `[]`, for each member that is read and each that a byte is compared with), a result of 255
+bytes. Nothing is made of a `[]`: a byte is compared with what stands in the field.
 """
 
 from micropython import const
@@ -40,10 +41,13 @@ _CLOSE_SET = const(0x5D)
 _CARET = const(0x5E)
 _I = const(0x69)
 
+_NOWHERE: "dict" = {}  # no way leads on, as mostly; never changed
 
-def apply(field, subject):
+
+def apply(field, subject, steps=None):
     """The `subject` with its match replaced, both bytes.
 
+    steps: [how many are left], if several fields share them; 2,000 otherwise.
     ValueError, IndexError: there is no match, the field is malformed or outside the subset, or a
     bound is met.
     """
@@ -52,9 +56,9 @@ def apply(field, subject):
     if field[0] in b"0123456789\\i" or field[0] == field[1]:
         raise ValueError("no delimiter, or no pattern")
     if field[-1] == _I:  # the flag: without one, a delimiter comes last
-        pattern = _Pattern(field.lower(), subject.lower())
+        pattern = _Pattern(field.lower(), subject.lower(), steps)
     else:
-        pattern = _Pattern(field, subject)
+        pattern = _Pattern(field, subject, steps)
     for start in range(len(subject) + 1):
         i, ways = pattern.group(1, {start: None})
         if ways:
@@ -101,11 +105,12 @@ class _Pattern:
     is where it begins in the field; minus that is the note of its end.
     """
 
-    def __init__(self, field, subject):
+    def __init__(self, field, subject, steps):
         self.field = field
         self.subject = subject
-        self.left = _STEPS_MAX
+        self.steps = steps or [_STEPS_MAX]  # a list: how many are left
         self.begins = []  # where the pattern begins, then each group
+        self.ends = {}  # of each [] that was read: where its members begin -> where they end
 
     def group(self, i, ways):
         """From field[i] past the end of the group or pattern: (where that is, the ways there)."""
@@ -123,7 +128,7 @@ class _Pattern:
             last = c == field[0]
             if last or c in b"|)":
                 i += 1
-                self.left -= len(now) + 1
+                self.steps[0] -= len(now) + 1
                 for at in now:
                     found.setdefault(at, (-begin, at, now[at]))
                 if last or c == _CLOSE:
@@ -132,88 +137,123 @@ class _Pattern:
                     return i, found
                 now = ways
                 continue
+            i, after = self.read(part, c, now)
+            repeat = 0 if field[i] == field[0] else field[i]
+            if repeat not in b"*+?":
+                now = after
+                continue
             reached = {}  # by the repetitions of the part
-            new = now  # before the next repetition, if not reached by one before
-            while True:
-                self.step(c, new)
-                if c == _OPEN:
-                    i, after = self.group(part + 1, new.copy())
-                else:
-                    i, after = self.once(part, new)
+            new = _unseen(after, reached)
+            while new and repeat in b"*+":
+                after = self.read(part, c, new)[1]
                 new = _unseen(after, reached)
-                repeat = 0 if field[i] == field[0] else field[i]
-                if not new or repeat not in b"*+":
-                    break
-            if repeat in b"*+?":
-                i += 1
-                if repeat != _PLUS:
-                    reached.update(now)
+            i += 1
+            if repeat != _PLUS:
+                reached.update(now)
             now = reached
+
+    def read(self, i, c, ways):
+        """Past the part at field[i], which begins with `c`: (where that is, the ways there)."""
+        self.step(c, ways)
+        if c == _OPEN:
+            return self.group(i + 1, ways.copy())
+        return self.once(i, ways)
 
     def step(self, c, ways):
         """Counts the steps of a part that begins with `c`, and refuses what may not come here."""
-        self.left -= len(ways) + 1
-        if self.left < 0:
-            raise ValueError("more than 2,000 steps")
+        self.spend(len(ways) + 1)
         if len(self.begins) > _GROUPS_MAX + 1:
             raise ValueError("more than 10 groups")
         if c in b"*+?{":
             raise ValueError("nothing to repeat")
 
+    def spend(self, steps):
+        self.steps[0] -= steps
+        if self.steps[0] < 0:
+            raise ValueError("more than 2,000 steps")
+
     def once(self, i, ways):
         """Past a part that is no group, without repetition: (where that is, the ways there)."""
         c = self.field[i]
         subject = self.subject
-        after = {}
         if c in b"^$":
             at = len(subject) if c == _DOLLAR else 0
-            if at in ways:
-                after[at] = ways[at]
-            return i + 1, after
-        i, members, wanted = self.members(i)
+            return i + 1, {at: ways[at]} if at in ways else _NOWHERE
+        if c == _OPEN_SET:
+            return self.bracket(i + 1, ways)
+        i += 1
+        if c == _BACKSLASH:
+            escaped = self.field[i : i + 1]
+            if escaped.isalpha() or escaped.isdigit():
+                raise ValueError("a backslash before a letter or digit")
+            c = self.field[i]
+            i += 1
+        elif c == _DOT:
+            c = None  # anything
+        after = _NOWHERE
         for at in ways:
-            if at < len(subject) and (subject[at] in members) == wanted:
-                after[at + 1] = ways[at]
+            if at < len(subject) and c in (None, subject[at]):
+                after = _with(after, at + 1, ways[at])
         return i, after
 
-    def members(self, i):
-        """Past a part that is one byte: (where that is, bytes, whether it is one of them)."""
-        c = self.field[i]
-        i += 1
-        if c == _OPEN_SET:
-            return self.bracket(i)
-        if c == _DOT:  # anything but nothing
-            return i, b"", False
-        if c != _BACKSLASH:
-            return i, self.field[i - 1 : i], True
-        c = self.field[i : i + 1]
-        if c.isalpha() or c.isdigit():
-            raise ValueError("a backslash before a letter or digit")
-        return i + 1, c, True
-
-    def bracket(self, i):
-        """As `members`, from behind the opening bracket."""
-        field = self.field
-        wanted = field[i] != _CARET
+    def bracket(self, i, ways):
+        """As `once`, from behind the opening bracket."""
+        subject = self.subject
+        wanted = self.field[i] != _CARET
         if not wanted:
             i += 1
-        members = b""
-        while field[i] != _CLOSE_SET or not members:  # a ] that comes first is a member
+        if i not in self.ends:
+            self.ends[i] = self.set_end(i)
+        end = self.ends[i]
+        after = _NOWHERE
+        for at in ways:
+            if at < len(subject) and self.is_member(subject[at], i, end) == wanted:
+                after = _with(after, at + 1, ways[at])
+        return end + 1, after
+
+    def set_end(self, i):
+        """Where the closing bracket is of the members that begin at field[i]."""
+        field = self.field
+        begin = i
+        while field[i] != _CLOSE_SET or i == begin:  # a ] that comes first is a member
+            self.spend(1)
             low = high = field[i]
             if field[i + 1] == _MINUS and field[i + 2] != _CLOSE_SET:  # a range
                 i += 2
                 high = field[i]
             if high < low or low == _OPEN_SET:
                 raise ValueError("a range that runs down, or a [ within []")
-            members += bytes(range(low, high + 1))
             i += 1
-        return i + 1, members, wanted
+        return i
+
+    def is_member(self, c, i, end):
+        """Is the byte one of the members that stand in field[i:end]?"""
+        field = self.field
+        while i < end:
+            self.spend(1)
+            low = high = field[i]
+            if i + 2 < end and field[i + 1] == _MINUS:
+                i += 2
+                high = field[i]
+            if low <= c <= high:
+                return True
+            i += 1
+        return False
 
 
 def _unseen(after, reached):
     """Those of the ways `after` to places that were not `reached`; now they are."""
-    new = {}
+    new = _NOWHERE
     for at in after:
         if at not in reached:
-            reached[at] = new[at] = after[at]
+            reached[at] = after[at]
+            new = _with(new, at, after[at])
     return new
+
+
+def _with(ways, at, way):
+    """The ways, with one more."""
+    if ways is _NOWHERE:
+        return {at: way}
+    ways[at] = way
+    return ways
