@@ -1,7 +1,7 @@
 """The walk over the servers of one registration: which is next, and when it has failed.
 
     servers = Servers(core, account, "0", locators)
-    verdict = yield from servers.walk(attempt)  # in a task: DONE, FAILED, REJECTED, ALL_CLOSED
+    verdict = yield from servers.walk(attempt)  # in a task: DONE, FAILED, REJECTED, ...
     servers.current                             # the target that a request goes to first
 
 `attempt(locator, target, again)` is the owner's generator: it makes its request at this target
@@ -15,7 +15,9 @@ method, so every request can walk it. The rules it keeps:
     G19  Saved one until DNS TTL: at the saved one, as long as the plan's TTL
     G20  Saved one until no responses: at the saved one, until it does not respond
     G21  Saved one until failback timeout: as G20; `first` is where to go back to
-    G22  the second locator's targets (the Backup Outbound Proxy's) follow the first one's
+    G22  the second locator's targets (the Backup Outbound Proxy's) follow the first one's; once
+         all have failed, the plans are doubted; if there is none, since DNS does not say,
+         `says_in_ms` tells when it may be asked again
 
 Limits: 16 targets are closed; the one that opens first gives way.
 """
@@ -30,6 +32,7 @@ NEXT = const("next target")  # of an attempt: this target is of no use now
 FAILED = const("failed")  # the same later, perhaps: G22's wait
 REJECTED = const("rejected")  # the same would be rejected anywhere: W3's wait
 ALL_CLOSED = const("all closed")  # of a walk: every target is closed, or there is none
+UNSAID = const("unsaid")  # of a walk: there is no target, since DNS does not say (G22)
 
 # The outcomes of a request that are no status: how its transaction ended, or `sip.client`'s.
 _SILENT = const("silent")
@@ -101,16 +104,19 @@ class Servers:
         self.locator = None
         self.plan = None
         self.saved = False  # does a walk start at the current one (G19 to G21)?
+        self.says_in_ms = 0  # of UNSAID: until DNS may be asked again
         self.closed_until = {}  # address -> when it opens: 503 with Retry-After (G15)
         self.retry_after_s = 0  # what the answer wants that ended the newest walk (G15)
 
     def walk(self, attempt):
         """In a task: attempt at one target after another, until one says more than NEXT."""
         tried = []
+        plans = []
         failed = False
         self.retry_after_s = 0
         for locator in self.locators:
             plan = yield from locator.plan_now()
+            plans.append(plan)
             self.opens_in_ms()
             for target in self._in_order(locator, plan):
                 address = target.address
@@ -126,6 +132,14 @@ class Servers:
                     return said
                 if address not in self.closed_until:
                     failed = True
+        self.says_in_ms = 0
+        for plan in plans:
+            plan.doubt()
+            ms = plan.says_in_ms(self.core.now)
+            if ms and (not self.says_in_ms or ms < self.says_in_ms):
+                self.says_in_ms = ms
+        if not tried and not self.closed_until and self.says_in_ms:
+            return UNSAID
         return FAILED if failed else ALL_CLOSED
 
     def _in_order(self, locator, plan):

@@ -5,21 +5,27 @@
     cache.failed(question, status, now)   # -> the Answer of a failure: `records` is None
 
 A failed question is not asked again for 5 s, then for 10 s, 20 s, ... 5 min, until it is answered
-(RFC 9520). Limits: 24 answers and about 6 KB; the one that ends first goes. Records only: which
-target was tried, and how it went, is never kept here.
-RFC 2308 (denials: NXDOMAIN holds for the name, NODATA for the type), 9520; rules G13, G13a.
+(RFC 9520). NXDOMAIN holds for the name, NODATA for the type (RFC 2308); but that a name was denied
+to another type keeps nobody from asking for its addresses, since some servers deny a name that
+only lacks the type (G10). Records only: which target was tried, and how it went, is never kept
+here.
+
+Limits (W9): 24 answers and 6 KB, counted by what a 32-bit board's heap holds of them (`units`);
+the one that ends first goes.
+RFC 2308, 9520; rules G10, G13, G13a.
 """
 
 from micropython import const
 
 from ..clock import diff
 from .answer import made
+from .answer import units as record_units
 
 _NXDOMAIN = const(3)
 _ENTRIES = const(24)
 _UNITS = const(192)  # of 32 bytes of heap
-_ENTRY = const(4)  # units of an entry without records, on a 32-bit board
-_RECORD = const(3)
+_ENTRY = const(4)  # units of an entry without records
+_A_IN = const(b"\0\1\0\1")
 _FAILURE_S = const(5)
 _FAILURE_MAX_S = const(300)  # RFC 9520 3.2
 _KEEP_MS = const(300000)  # how long a failure's wait is remembered, to be doubled
@@ -32,7 +38,8 @@ class Cache:
         self.answers = {}  # by question; a name's NXDOMAIN by the name alone
 
     def get(self, question, now):
-        for key in (question, question[:-4]):
+        name = question[:-4]
+        for key in (question, name, None if question.endswith(_A_IN) else name + b"\0"):
             answer = self.answers.get(key)
             if answer and diff(answer.expires, now) > 0:
                 return answer
@@ -42,11 +49,13 @@ class Cache:
         """Keep an answer for its TTL; one of TTL 0 is for its asker alone, and ends the old."""
         self._drop(question)
         if answer.status == _NXDOMAIN and answer.alias is None:
-            question = question[:-4]
+            name = question[:-4]
+            # The key of a denied name; if that is not said of its addresses, another one.
+            question = name if question.endswith(_A_IN) else name + b"\0"
             self._drop(question)
         if answer.ttl:
             self.answers[question] = answer
-            self.size += _ENTRY + _RECORD * len(answer.records or ())
+            self.size += units(question, answer)
             while len(self.answers) > _ENTRIES or self.size > _UNITS:
                 first = question
                 for other in self.answers:
@@ -75,4 +84,15 @@ class Cache:
     def _drop(self, question):
         answer = self.answers.pop(question, None)
         if answer:
-            self.size -= _ENTRY + _RECORD * len(answer.records or ())
+            self.size -= units(question, answer)
+
+
+def units(question, answer):
+    """What an answer and its question hold of a 32-bit board's heap, in units of 32 bytes."""
+    size = _ENTRY + len(question) // 32
+    if answer.alias:
+        size += len(answer.alias) // 32 + 1
+    for record in answer.records or ():
+        size += record_units(record)
+    return size
+

@@ -1,28 +1,35 @@
 """One question -> one answer: servers, retries, TCP, aliases, the cache (rules G11 to G13a).
 
     answer = yield from resolver.ask(question)     # in a task
+    lookup = Lookup(core.now)                      # of several questions: bounds for all of them
+    answer = yield from resolver.ask(question, lookup)
     resolver.use([("192.168.10.10", 53)])          # from now on; the settings' servers before
 
 The Answer's `records` are a list; of a denial (NXDOMAIN, NODATA) an empty one; None if DNS does
 not say: then `status` is FORMERR, NOTIMP or REFUSED if every server said so, else SERVFAIL, which
-stands for silence too.
+stands for silence too. What a Lookup has no room for any more is answered with SERVFAIL and an
+empty list: it was not asked.
 
 One question is under way at a time, since a board has three UDP sockets in all; the others wait,
-16 of them in all, and two tasks with the same question share it. A task of the resolver's own
-asks them. Each send has a new random ID and a new random source port (RFC 5452); an answer counts
-only if ID, name, type, class and the server's address and port are those of the last send. What
-does not fit is counted and dropped, and the question goes on waiting (W1). A server that needs
-more than a second is heard all the same: the last send has 4 s, with one server alone 6 s. TCP
-has 3 s, an answer over it at most 4,096 bytes; then it is the next server's turn.
-RFC 1035, 5452, 6891, 7766, 9520.
+16 of them in all, and two tasks with the same question share it. A task of the resolver's own asks
+them; should it end for want of memory, those that wait are told so. Each send has a new random ID
+and a new random source port (RFC 5452); an answer counts only if ID, name, type, class and the
+server's address and port are those of the last send. What does not fit is dropped, counted and
+named with its reason, and the question goes on waiting (W1); but an error code needs no question,
+and what was cut is asked for anew over TCP (G13a). A server that needs more than a second is heard
+all the same: the last send has 4 s, with one server alone 6 s. TCP has 3 s, an answer over it at
+most 4,096 bytes; else what arrived whole over UDP is used, and if that is nothing, it is the next
+server's turn. Addresses of the Additional section (G12) are given to the look-ups that asked, and
+to nobody else (RFC 2181 5.4.1).
+RFC 1035, 2181, 5452, 6891, 7766, 9520.
 """
 
 from micropython import const
 
 from ..clock import diff, later
 from . import wire
-from .answer import Answer, glue, made, read
-from .cache import Cache
+from .answer import NO_QUESTION, NO_RESPONSE, Answer, addresses, arrived, glue, made, read, salvage
+from .cache import Cache, units
 
 _DNS = const(1)  # the channel
 _OPENED = const(0)  # what a stream did
@@ -39,6 +46,13 @@ _ALIASES = const(8)
 _TCP_BYTES = const(4096)
 _EDNS_BYTES = const(1232)
 _SRV = const(33)
+_A_IN = const(b"\0\1\0\1")
+
+# W9, for one look-up as a whole.
+_QUESTIONS = const(24)  # with those that aliases lead to
+_UNITS = const(256)  # of 32 bytes: what its answers hold
+_LOOKUP_MS = const(60000)
+_HOSTS = const(16)  # whose glue is taken
 
 # Status of an Answer.
 _SERVFAIL = const(2)
@@ -50,12 +64,49 @@ _NO = const(b"\1\4\5")  # FORMERR, NOTIMP, REFUSED: it will never answer this qu
 
 NOBODY = made(_NOBODY, 0, 0, None)
 
+# Why a datagram is dropped (W1).
+_REASONS = {NO_QUESTION: "dns other question", NO_RESPONSE: "dns no response"}
+
+
+class Lookup:
+    """What one look-up may still take in all, and what it was answered.
+
+    .asked  question -> Answer, each asked once (also if its TTL is 0); with use_glue also what
+            its SRV answers said of their targets' addresses
+    .met    the bound that was met, as text for the trace, or ""
+    """
+
+    def __init__(self, now):
+        self.questions = _QUESTIONS
+        self.units = _UNITS
+        self.end = later(now, _LOOKUP_MS)
+        self.asked = {}
+        self.met = ""
+
+    def may_ask(self, now):
+        """Is there room for one question more? Then it is counted."""
+        if self.questions <= 0:
+            self.met = "24 questions"
+        elif self.units <= 0:
+            self.met = "8 KB of answers"
+        elif diff(now, self.end) >= 0:
+            self.met = "60 s"
+        self.questions -= 1
+        return not self.met
+
+    def keep(self, question, answer):
+        """Keep an answer, if that is within the bound."""
+        self.units -= units(question, answer)
+        if self.units > 0:
+            self.asked[question] = answer
+
 
 class Query:
     def __init__(self, question):
         self.question = question
         self.tasks = []  # that wait for it; if none is left, it is given up
         self.answer = None  # until it is over
+        self.glue = ()  # [(question, Answer), ...] of the Additional section
 
 
 class Resolver:
@@ -65,6 +116,7 @@ class Resolver:
         self.core = core
         self.settings = settings
         self.servers = settings.dns_servers
+        self.networks = 0  # how many there were
         self.cache = Cache()
         self.queries = []
         self.best = 0  # the server that answered last, as its place in `servers`
@@ -74,34 +126,47 @@ class Resolver:
         self.ident = b""  # what it asked last
         self.asked = b""
         self.stream_number = 0  # of the TCP stream to it; 0: there is none
-        self.streamed = b""  # the bytes of a TCP answer so far
+        self.streamed = b""  # of a TCP answer: what came of its length; then a bytearray for it
+        self.arrived = 0  # how many bytes are in that
+        self.cut = b""  # a response with TC, or one that was cut
         core.on(_DNS, self.receive, self.failed)
 
     def use(self, servers):
         """Another network: other servers, [(address, port), ...], and what failed is forgotten."""
         self.servers = servers
+        self.networks += 1
         self.cache.purge(self.core.now, True)
 
     def forget_old(self):
         """Drop what is so old that its wrapped time could be taken for a new one."""
         self.cache.purge(self.core.now)
 
-    def ask(self, question):
+    def ask(self, question, lookup=None):
         """In a task: `answer = yield from resolver.ask(question)`.
 
         CNAMEs are followed (G11): `alias` is the last one, `ttl` and `expires` are of the RRset of
-        the chain that ends first.
+        the chain that ends first. lookup: the Lookup that this is part of.
         """
         core = self.core
         first = alias = None
         for _ in range(_ALIASES + 1):
+            if lookup and not lookup.may_ask(core.now):
+                return made(_SERVFAIL, 0, core.now, [])
             answer = self.cache.get(question, core.now)
             if not answer:
                 query = self._query(question)
                 if not query:
                     core.count("dns queue full")
                     break
-                answer = yield from self._answer_to(query)
+                answer = yield from self._answer_to(query, lookup and lookup.end)
+                if not answer:
+                    lookup.met = "60 s"
+                    return made(_SERVFAIL, 0, core.now, [])
+                if lookup:
+                    for pair in query.glue:
+                        lookup.keep(*pair)
+            if answer is NOBODY:  # the task that asks has ended
+                break
             if not first or diff(answer.expires, first.expires) < 0:
                 first = answer
             alias = answer.alias or alias
@@ -123,15 +188,17 @@ class Resolver:
         self.queries.append(query)
         return query
 
-    def _answer_to(self, query):
-        task = self.core.current_task()
+    def _answer_to(self, query, end):
+        """The Answer to a query; None if the time `end` comes first."""
+        core = self.core
+        task = core.current_task()
         query.tasks.append(task)
         try:
-            while not query.answer:
-                yield None, Query
+            while not query.answer and (end is None or diff(core.now, end) < 0):
+                yield end, Query
         finally:
             query.tasks.remove(task)
-            self.core.post(self.task, query)  # perhaps it is given up
+            core.post(self.task, query)  # perhaps it is given up
         return query.answer
 
     # The task that asks.
@@ -143,12 +210,20 @@ class Resolver:
                 query = self.queries[0]
                 query.answer = yield from self._resolve(query)
                 del self.queries[0]
-                for task in query.tasks:
-                    self.core.post(task, query)
+                self._tell(query)
         finally:
-            self.queries.clear()
+            queries = self.queries
+            self.queries = []
             self.peer = None
+            self.cut = self.streamed = b""
             self.core.send(_DNS, None, None)
+            for query in queries:  # this task ends in the middle: nobody will answer
+                query.answer = query.answer or NOBODY
+                self._tell(query)
+
+    def _tell(self, query):
+        for task in query.tasks:
+            self.core.post(task, query)
 
     def _resolve(self, query):
         """Ask one server after the other until one answers (G13a); None if nobody waits."""
@@ -176,6 +251,9 @@ class Resolver:
             answer = yield from self._wait(query, ms)
             if answer and answer.status == _TRUNCATED:
                 answer = yield from self._over_tcp(query)
+                if answer.status not in _SAYS:
+                    answer = arrived(self.cut, self.asked, core.now) or answer
+                self.cut = b""
             if not answer:
                 if diff(core.now, self.end) < 0:
                     continue
@@ -210,6 +288,7 @@ class Resolver:
         """The Answer to the same question of the same server over TCP, NOBODY if none comes."""
         data = self._renew(0)
         self.streamed = b""
+        self.arrived = 0
         self.stream_number = self.core.connect(
             self, len(data).to_bytes(2, "big") + data, self.peer
         )
@@ -218,6 +297,7 @@ class Resolver:
         finally:
             number = self.stream_number
             self.stream_number = 0
+            self.streamed = b""
             self.core.disconnect(number)
 
     def _wait(self, query, ms):
@@ -253,46 +333,82 @@ class Resolver:
     # What comes in.
 
     def receive(self, data, source, cut=False):
-        """A datagram on the DNS socket."""
-        if source == self.peer and not self.stream_number:
-            answer = self._read(data)
-            if answer:
-                self.core.post(self.task, answer)
-                return
-        self.core.count("dns dropped")
+        """A datagram on the DNS socket. cut: it was longer than what was read."""
+        reason = "dns stranger"
+        if source == self.peer:
+            reason = "dns beside TCP"
+            if not self.stream_number:
+                answer = self._read(data, cut)
+                if isinstance(answer, Answer):
+                    if answer.status == _TRUNCATED:
+                        self.cut = data
+                    self.core.post(self.task, answer)
+                    return
+                reason = answer
+        self.core.drop("W1", reason, source)
 
-    def _read(self, data):
-        """The Answer in a message, or None if it is not one to what was asked last."""
+    def _read(self, data, cut=False):
+        """The Answer in a message, or why it is none to what was asked last."""
         if not data.startswith(self.ident):
-            return None
+            return "dns other ID"
         now = self.core.now
-        answer = read(data, self.asked, now, self.settings.dns_0x20)
+        exact = self.settings.dns_0x20
+        question = self.asked
+        answer = read(data, question, now, exact, self._left_out)
         if isinstance(answer, int):
-            return None
-        if self.settings.use_glue and self.asked[-3] == _SRV:  # G12
-            for record in answer.records:
-                name = record[3].lower()
-                found = glue(data, name, now)
-                if found:
-                    self.cache.put(name + b"\0\1\0\1", found)
+            reason = _REASONS.get(answer, "dns malformed")
+            return salvage(data, question, now, exact) or reason
+        if cut and answer.status in _SAYS:
+            return made(_TRUNCATED, 0, now, [])
+        if self.settings.use_glue and question[-3] == _SRV:  # G12
+            self._keep_glue(data, answer.records)
         return answer
+
+    def _left_out(self, count):
+        """Records of an answer were left out, since it would hold too much."""
+        self.core.note("W9", "left-out", wire.text(self.asked[:-4]), count)
+
+    def _keep_glue(self, data, records):
+        """What the Additional section says of the targets of SRV records goes to the query."""
+        found = {}
+        rows = addresses(data)
+        for record in records:
+            question = record[3].lower() + _A_IN
+            if question not in found and len(found) < _HOSTS:
+                answer = glue(data, question[:-4], self.core.now, rows)
+                if answer:
+                    found[question] = answer
+        self.queries[0].glue = found.items()
 
     def stream(self, event, data):
         """What the TCP stream to the server did (RFC 7766: two bytes of length come first)."""
         if event == _OPENED:
             return
-        answer = None
-        if event == _DATA:
-            self.streamed = data = self.streamed + data
+        answer = self._streamed(data) if event == _DATA else NOBODY
+        if answer:
+            if not isinstance(answer, Answer):
+                self.core.drop("W1", answer, self.peer)
+                answer = NOBODY
+            self.core.post(self.task, answer)
+
+    def _streamed(self, data):
+        """Bytes of the TCP answer -> None if more are to come, else as `_read`."""
+        if isinstance(self.streamed, bytes):
+            data = self.streamed + data
             if len(data) < 2:
-                return
+                self.streamed = data
+                return None
             size = data[0] << 8 | data[1]
-            if size <= _TCP_BYTES:
-                data = data[2 : size + 2]
-                if len(data) < size:
-                    return
-                answer = self._read(data)
-        self.core.post(self.task, answer or NOBODY)
+            if size > _TCP_BYTES:
+                return "dns too long"
+            self.streamed = bytearray(size)
+            data = data[2:]
+        buffer = self.streamed
+        start = self.arrived
+        data = data[: len(buffer) - start]
+        self.arrived = start + len(data)
+        buffer[start : self.arrived] = data
+        return self._read(bytes(buffer)) if self.arrived == len(buffer) else None
 
     def failed(self, peer):
         """The network says that what was sent reached nobody (refused, unreachable)."""

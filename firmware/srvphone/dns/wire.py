@@ -199,23 +199,50 @@ def _name(msg, p, end):
 
 
 def skip(msg, p):
-    """Past the name at p in a checked message."""
-    return _name(msg, p, len(msg)) & 0xFFFF
+    """Past the name at p in a checked message. Pointers are not followed."""
+    c = msg[p]
+    while 0 < c < 64:
+        p += c + 1
+        c = msg[p]
+    return p + 2 if c else p + 1
 
 
 def expand(msg, p):
     """The name at p in a checked message, uncompressed."""
     out = b""
+    start = p
+    while True:
+        c = msg[p]
+        if c > 63:
+            out += msg[start:p]
+            start = p = (c & 63) << 8 | msg[p + 1]
+        else:
+            p += c + 1
+            if not c:
+                return out + msg[start:p]
+
+
+def same(msg, p, name):
+    """Is the name at p in a checked message `name`, which is in lower case? Allocates nothing."""
+    i = 0  # in `name`
     while True:
         c = msg[p]
         if c > 63:
             p = (c & 63) << 8 | msg[p + 1]
-        else:
-            c += p + 1
-            out += msg[p:c]
-            if c == p + 1:
-                return out
-            p = c
+            continue
+        if c != name[i]:
+            return False
+        if not c:
+            return True
+        stop = p + c
+        while p < stop:
+            p += 1
+            i += 1
+            c = msg[p]
+            if c != name[i] and (c < 65 or c > 90 or c + 32 != name[i]):
+                return False
+        p += 1
+        i += 1
 
 
 def value(msg, p, stop):
@@ -293,14 +320,17 @@ def name(text):
 
 def text(name):
     """A name as text without a final dot; what is no plain character as \\DDD (RFC 1035 5.1)."""
-    out = ""
+    out = bytearray()
     left = 0
     for c in name:
         if left:
             left -= 1
-            out += ("%c" if 32 < c < 127 and c not in b".\\" else "\\%03d") % c
+            if 32 < c < 127 and c not in b".\\":
+                out.append(c)
+            else:
+                out += b"\\%03d" % c
         else:
             left = c
             if c and out:
-                out += "."
-    return out or "."
+                out += b"."
+    return str(out, "utf-8") or "."

@@ -192,6 +192,10 @@ class Registration:
         ms = max(s, self.servers.retry_after_s) * 1000 if s else 0
         if verdict == failover.ALL_CLOSED:
             ms = min(ms, self.servers.opens_in_ms() or ms)
+        elif verdict == failover.UNSAID:
+            ms = self.servers.says_in_ms
+            if account.use_random_retry_wait:
+                ms += self.core.randbelow(ms + 1)
         self.since = self.core.now
         self.left_ms = ms or _FOR_EVER_MS
         self.core.note("G22", "waits", self.label, ms or "for ever")
