@@ -3,7 +3,7 @@
 from sim import guide
 from stories import DEFAULT, UNTIL_FAILBACK, current, settle
 
-SHA256 = "d34fa57c1394c3d0737a98ad9a138ad52928e279d8aed0b68b209da4e0399b40"
+SHA256 = "cedd0efe560fd0a0ee104fb71517be64d6337a2ffa32f7d326dcfafb691888cb"
 
 
 def story(seed, tick=0):

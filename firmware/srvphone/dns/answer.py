@@ -84,7 +84,7 @@ def read(msg, question, now, exact=False, report=None):
     code = check(msg)
     if code:
         return code
-    if not _asks(msg, question, exact):
+    if not msg.startswith(question, 12) and not _asks(msg, question, exact):
         return NO_QUESTION
     if msg[2] & 0xF8 != 0x80:
         return NO_RESPONSE
@@ -107,9 +107,7 @@ def read(msg, question, now, exact=False, report=None):
 
 
 def _asks(msg, question, exact):
-    """Is it a response to this question?"""
-    if msg.startswith(question, 12):
-        return True
+    """Is this the question of a message, whose case may differ?"""
     return not exact and msg[12 : 12 + len(question)].lower() == question.lower()
 
 
@@ -125,7 +123,7 @@ def salvage(msg, question, now, exact=False):
             return made(SERVFAIL, 0, now, []) if code else None
         if code == NXDOMAIN:
             code = SERVFAIL  # it does not say of what
-    elif not _asks(msg, question, exact):
+    elif not msg.startswith(question, 12) and not _asks(msg, question, exact):
         return None
     elif not code or code == NXDOMAIN:
         code = TRUNCATED if _whole(msg, question) else 0
@@ -302,7 +300,7 @@ def _values(msg, rows, least, report):
     for start in rows:
         p = skip(msg, start)
         record = value(msg, p, p + 10 + (msg[p + 8] << 8 | msg[p + 9]))
-        left -= units(record)
+        left -= units([record])
         if left < 0:
             break
         records.append(record)
@@ -328,16 +326,27 @@ def _by_number(msg, rows):
     return [rows[key & 0x1FFF] for key in sorted(keys)]
 
 
-def units(record):
-    """How much of a 32-bit board's heap a record holds at the most, in units of 32 bytes, with
-    its place in a list."""
-    if isinstance(record, str):
-        return 3
-    if isinstance(record, bytes):
-        return 3 + len(record) // 32
-    if len(record) == 4:  # SRV
-        return 3 + len(record[3]) // 32
-    return 6 + (len(record[2]) + len(record[3]) + len(record[4]) + len(record[5])) // 32
+def units(records, size=0, alias=None):
+    """How much of a 32-bit board's heap the values of records of one type hold at the most, in
+    units of 32 bytes, with their places in a list; and what an alias holds, and `size` more."""
+    if alias:
+        size += (len(alias) >> 5) + 1
+    if not records:
+        return size
+    size += 3 * len(records)
+    first = records[0]
+    if isinstance(first, tuple):
+        if len(first) == 4:  # SRV
+            for record in records:
+                size += len(record[3]) >> 5
+        else:  # NAPTR
+            size += 3 * len(records)
+            for record in records:
+                size += len(record[2]) + len(record[3]) + len(record[4]) + len(record[5]) >> 5
+    elif isinstance(first, bytes):
+        for record in records:
+            size += len(record) >> 5
+    return size
 
 
 def addresses(msg):

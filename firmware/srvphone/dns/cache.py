@@ -10,7 +10,7 @@ to another type keeps nobody from asking for its addresses, since some servers d
 only lacks the type (G10). Records only: which target was tried, and how it went, is never kept
 here.
 
-Limits (W9): 24 answers and 6 KB, counted by what a 32-bit board's heap holds of them (`units`);
+Limits (W9): 24 answers and 6 KB, counted by what a 32-bit board's heap holds of them (`held`);
 the one that ends first goes.
 RFC 2308, 9520; rules G10, G13, G13a.
 """
@@ -18,8 +18,7 @@ RFC 2308, 9520; rules G10, G13, G13a.
 from micropython import const
 
 from ..clock import diff
-from .answer import made
-from .answer import units as record_units
+from .answer import made, units
 
 _NXDOMAIN = const(3)
 _ENTRIES = const(24)
@@ -36,6 +35,7 @@ class Cache:
 
     def __init__(self):
         self.answers = {}  # by question; a name's NXDOMAIN by the name alone
+        self.sizes = {}  # of these
 
     def get(self, question, now):
         name = question[:-4]
@@ -47,21 +47,24 @@ class Cache:
 
     def put(self, question, answer):
         """Keep an answer for its TTL; one of TTL 0 is for its asker alone, and ends the old."""
-        self._drop(question)
         if answer.status == _NXDOMAIN and answer.alias is None:
+            self._drop(question)
             name = question[:-4]
             # The key of a denied name; if that is not said of its addresses, another one.
             question = name if question.endswith(_A_IN) else name + b"\0"
+        if not answer.ttl:
             self._drop(question)
-        if answer.ttl:
-            self.answers[question] = answer
-            self.size += units(question, answer)
-            while len(self.answers) > _ENTRIES or self.size > _UNITS:
-                first = question
-                for other in self.answers:
-                    if diff(self.answers[other].expires, self.answers[first].expires) < 0:
-                        first = other
-                self._drop(first)
+            return
+        size = units(answer.records, _ENTRY + (len(question) >> 5), answer.alias)
+        self.size += size - self.sizes.get(question, 0)
+        self.sizes[question] = size
+        self.answers[question] = answer
+        while len(self.answers) > _ENTRIES or self.size > _UNITS:
+            first = question
+            for other in self.answers:
+                if diff(self.answers[other].expires, self.answers[first].expires) < 0:
+                    first = other
+            self._drop(first)
 
     def failed(self, question, status, now):
         """Nobody answered well: not asked again for 5 s, or twice as long as the last time."""
@@ -82,17 +85,11 @@ class Cache:
                 self._drop(question)
 
     def _drop(self, question):
-        answer = self.answers.pop(question, None)
-        if answer:
-            self.size -= units(question, answer)
+        if question in self.answers:
+            del self.answers[question]
+            self.size -= self.sizes.pop(question)
 
 
-def units(question, answer):
+def held(question, answer):
     """What an answer and its question hold of a 32-bit board's heap, in units of 32 bytes."""
-    size = _ENTRY + len(question) // 32
-    if answer.alias:
-        size += len(answer.alias) // 32 + 1
-    for record in answer.records or ():
-        size += record_units(record)
-    return size
-
+    return units(answer.records, _ENTRY + (len(question) >> 5), answer.alias)

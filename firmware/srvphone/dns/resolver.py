@@ -29,7 +29,7 @@ from micropython import const
 from ..clock import diff, later
 from . import wire
 from .answer import NO_QUESTION, NO_RESPONSE, Answer, addresses, arrived, glue, made, read, salvage
-from .cache import Cache, units
+from .cache import Cache, held
 
 _DNS = const(1)  # the channel
 _OPENED = const(0)  # what a stream did
@@ -85,18 +85,19 @@ class Lookup:
 
     def may_ask(self, now):
         """Is there room for one question more? Then it is counted."""
-        if self.questions <= 0:
-            self.met = "24 questions"
-        elif self.units <= 0:
-            self.met = "8 KB of answers"
-        elif diff(now, self.end) >= 0:
-            self.met = "60 s"
+        if not self.met:
+            if self.questions <= 0:
+                self.met = "24 questions"
+            elif self.units <= 0:
+                self.met = "8 KB of answers"
+            elif diff(now, self.end) >= 0:
+                self.met = "60 s"
         self.questions -= 1
         return not self.met
 
     def keep(self, question, answer):
         """Keep an answer, if that is within the bound."""
-        self.units -= units(question, answer)
+        self.units -= held(question, answer)
         if self.units > 0:
             self.asked[question] = answer
 
@@ -126,7 +127,8 @@ class Resolver:
         self.ident = b""  # what it asked last
         self.asked = b""
         self.stream_number = 0  # of the TCP stream to it; 0: there is none
-        self.streamed = b""  # of a TCP answer: what came of its length; then a bytearray for it
+        self.length = b""  # of a TCP answer: what came of its two bytes of length,
+        self.streamed: "bytearray | None" = None  # and room for it once they are there
         self.arrived = 0  # how many bytes are in that
         self.cut = b""  # a response with TC, or one that was cut
         core.on(_DNS, self.receive, self.failed)
@@ -215,7 +217,8 @@ class Resolver:
             queries = self.queries
             self.queries = []
             self.peer = None
-            self.cut = self.streamed = b""
+            self.streamed = None
+            self.cut = b""
             self.core.send(_DNS, None, None)
             for query in queries:  # this task ends in the middle: nobody will answer
                 query.answer = query.answer or NOBODY
@@ -287,7 +290,8 @@ class Resolver:
     def _over_tcp(self, query):
         """The Answer to the same question of the same server over TCP, NOBODY if none comes."""
         data = self._renew(0)
-        self.streamed = b""
+        self.length = b""
+        self.streamed = None
         self.arrived = 0
         self.stream_number = self.core.connect(
             self, len(data).to_bytes(2, "big") + data, self.peer
@@ -297,7 +301,7 @@ class Resolver:
         finally:
             number = self.stream_number
             self.stream_number = 0
-            self.streamed = b""
+            self.streamed = None
             self.core.disconnect(number)
 
     def _wait(self, query, ms):
@@ -393,17 +397,16 @@ class Resolver:
 
     def _streamed(self, data):
         """Bytes of the TCP answer -> None if more are to come, else as `_read`."""
-        if isinstance(self.streamed, bytes):
-            data = self.streamed + data
+        buffer = self.streamed
+        if buffer is None:
+            self.length = data = self.length + data
             if len(data) < 2:
-                self.streamed = data
                 return None
             size = data[0] << 8 | data[1]
             if size > _TCP_BYTES:
                 return "dns too long"
-            self.streamed = bytearray(size)
+            buffer = self.streamed = bytearray(size)
             data = data[2:]
-        buffer = self.streamed
         start = self.arrived
         data = data[: len(buffer) - start]
         self.arrived = start + len(data)
