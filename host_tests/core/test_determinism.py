@@ -3,7 +3,7 @@
 from sim import guide
 from stories import DEFAULT, UNTIL_FAILBACK, current, settle
 
-SHA256 = "cedd0efe560fd0a0ee104fb71517be64d6337a2ffa32f7d326dcfafb691888cb"
+SHA256 = "0d9cd94d2b5dee493da80ba2fb80f11e4e0919b3fb9564f4db587a51e6d160f4"
 
 
 def story(seed, tick=0):

@@ -65,12 +65,12 @@ _A_IN = const(b"\0\1\0\1")
 _NS_IN = const(b"\0\2\0\1")
 _CNAME_IN = const(b"\0\5\0\1")
 _SOA_IN = const(b"\0\6\0\1")
-_OPT = const(b"\0\x29")
+_OPT_TYPE = const(b"\0\x29")
 
 # W9. Above these, records are counted before they are read.
 _PLAIN_RECORDS = const(16)
 _PLAIN_BYTES = const(1232)
-_UNITS = const(172)  # of 32 bytes: what the records of an answer hold at the most
+_ANSWER_UNITS = const(172)  # of 32 bytes: what the records of an answer hold at the most
 _GLUE = const(32)  # addresses of the additional section that are looked at
 
 
@@ -118,7 +118,7 @@ def salvage(msg, question, now, exact=False):
         return None
     code = msg[3] & 15
     if len(msg) == 12 or not (msg[4] or msg[5]):  # no question section: an error, or nothing
-        if not code and msg.startswith(b"\0" + _OPT, 12) and len(msg) > 17:
+        if not code and msg.startswith(b"\0" + _OPT_TYPE, 12) and len(msg) > 17:
             code = msg[17]  # BADVERS: the upper 8 bits of 12 (RFC 6891 6.1.3)
             return made(SERVFAIL, 0, now, []) if code else None
         if code == NXDOMAIN:
@@ -272,7 +272,7 @@ def _pass(msg, question, rows, aliases):
                 elif msg.startswith(_CNAME_IN, p) and len(aliases) <= _ALIASES:
                     aliases.append((expand(msg, start).lower(), p))
             elif at == _ADDITIONAL:
-                if msg.startswith(_OPT, p):
+                if msg.startswith(_OPT_TYPE, p):
                     high = msg[p + 4]
             elif msg.startswith(_SOA_IN, p):
                 soa = soa or start
@@ -296,7 +296,7 @@ def _values(msg, rows, least, report):
     """([the values of the records that an answer may hold], the smallest of their TTLs and
     `least`)."""
     records = []
-    left = _UNITS
+    left = _ANSWER_UNITS
     for start in rows:
         p = skip(msg, start)
         record = value(msg, p, p + 10 + (msg[p + 8] << 8 | msg[p + 9]))

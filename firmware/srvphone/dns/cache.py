@@ -22,7 +22,7 @@ from .answer import made, units
 
 _NXDOMAIN = const(3)
 _ENTRIES = const(24)
-_UNITS = const(192)  # of 32 bytes of heap
+_CACHE_UNITS = const(192)  # of 32 bytes of heap
 _ENTRY = const(4)  # units of an entry without records
 _A_IN = const(b"\0\1\0\1")
 _FAILURE_S = const(5)
@@ -59,7 +59,7 @@ class Cache:
         self.size += size - self.sizes.get(question, 0)
         self.sizes[question] = size
         self.answers[question] = answer
-        while len(self.answers) > _ENTRIES or self.size > _UNITS:
+        while len(self.answers) > _ENTRIES or self.size > _CACHE_UNITS:
             first = question
             for other in self.answers:
                 if diff(self.answers[other].expires, self.answers[first].expires) < 0:

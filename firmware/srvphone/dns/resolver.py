@@ -50,9 +50,9 @@ _A_IN = const(b"\0\1\0\1")
 
 # W9, for one look-up as a whole.
 _QUESTIONS = const(24)  # with those that aliases lead to
-_UNITS = const(256)  # of 32 bytes: what its answers hold
+_LOOKUP_UNITS = const(256)  # of 32 bytes: what its answers hold
 _LOOKUP_MS = const(60000)
-_HOSTS = const(16)  # whose glue is taken
+_HOSTS_MAX = const(16)  # whose glue is taken
 
 # Status of an Answer.
 _SERVFAIL = const(2)
@@ -78,7 +78,7 @@ class Lookup:
 
     def __init__(self, now):
         self.questions = _QUESTIONS
-        self.units = _UNITS
+        self.units = _LOOKUP_UNITS
         self.end = later(now, _LOOKUP_MS)
         self.asked = {}
         self.met = ""
@@ -378,7 +378,7 @@ class Resolver:
         rows = addresses(data)
         for record in records:
             question = record[3].lower() + _A_IN
-            if question not in found and len(found) < _HOSTS:
+            if question not in found and len(found) < _HOSTS_MAX:
                 answer = glue(data, question[:-4], self.core.now, rows)
                 if answer:
                     found[question] = answer

@@ -28,7 +28,7 @@ from . import naptr, srv
 Target = namedtuple("Target", ["transport", "address", "host"])
 
 _TARGETS = const(16)
-_HOSTS = const(16)  # whose addresses are asked for
+_HOSTS_MAX = const(16)  # whose addresses are asked for
 _HOST_TEXT = const(255)  # characters of a host's name, where each odd byte takes four
 _SKIPPED = const(8)  # things that are skipped and named
 _FAILURE_MS = const(5000)  # G13a
@@ -65,7 +65,6 @@ class Plan:
         self.failures = []
         self.denials = []
         self.hosts = 0  # whose addresses were asked for
-        self.skipped = 0
 
     def up(self, now):
         """Is the plan's TTL over?"""
@@ -137,9 +136,15 @@ class Locator:
         self.route = route
         self.plan = None
         self.lookup = None  # the task of the look-up
+        self.skipped = 0  # things, in the newest look-up
         self.networks = 0  # how many there were when the plan was made
 
     def note(self, text, rule="G6", event="skipped"):
+        """What is skipped is named so often, then counted (W9)."""
+        if event == "skipped":
+            self.skipped += 1
+            if self.skipped > _SKIPPED:
+                return
         self.core.note(rule, event, self.label, text)
 
     def plan_now(self):
@@ -211,6 +216,7 @@ class Locator:
         core = self.core
         old = self.plan
         plan = Plan()
+        self.skipped = 0
         if not self._without_dns(plan):
             lookup = Lookup(core.now)
             try:
@@ -221,8 +227,8 @@ class Locator:
             if lookup.met:
                 self.note(lookup.met, "W9", "bound")
             plan.ended(core.now)
-        if plan.skipped > _SKIPPED:
-            self.note("%d more" % (plan.skipped - _SKIPPED), "W9")
+        if self.skipped > _SKIPPED:
+            self.note(str(self.skipped - _SKIPPED), "W9", "more")
         if old and old.targets and self.plan is old:
             if not old.up(core.now):
                 old.completed(plan)
@@ -271,12 +277,6 @@ class Locator:
             text += "TTL %d s" % -(diff(self.core.now, plan.expires) // 1000)
         self.note(text, "G4", "plan" if plan.targets else "no-targets")
 
-    def _skip(self, plan, text, rule="G6"):
-        """Something is skipped, and said so."""
-        plan.skipped += 1
-        if plan.skipped <= _SKIPPED:
-            self.note(text, rule)
-
     def _ask(self, plan, lookup, question):
         """One question, once in a look-up; what its Answer means for how long the plan holds."""
         answer = lookup.asked.get(question)
@@ -297,16 +297,13 @@ class Locator:
         A loop ends like a chain that is too long; nothing in it is asked twice.
         """
         services = (transport.naptr_service(self.transport),)
-
-        def skip(text):
-            self._skip(plan, text)
-
         for _ in range(_NAPTR_STEPS):
             answer = yield from self._ask(plan, lookup, name + _ASK_NAPTR)
             if answer.records is None:  # G13a: as good as none
                 self.note(wire.text(name), "G13a", "no-naptr")
+            records = answer.records or ()
             found = []
-            for _, flag, name in naptr.usable(answer.records or (), services, self.host, skip):
+            for _, flag, name in naptr.usable(records, services, self.host, self.note):
                 name = name.lower()
                 if not flag:
                     break
@@ -328,7 +325,8 @@ class Locator:
             text = wire.text(host)
             host = host.lower()
             if not self._may_ask(plan, lookup, host, text, port):
-                self._skip(plan, "%s:%d" % (text[:_HOST_TEXT], port), _rule_of(host))
+                named = "%s:%d" % (text[:_HOST_TEXT], port)
+                self.note(named, "G9" if host == _ROOT else "G4")
             elif (yield from self._addresses(plan, lookup, host, port, True)) is None:
                 records = None
         return records
@@ -339,7 +337,7 @@ class Locator:
             return False
         if host + _ASK_A in lookup.asked:
             return True
-        return plan.hosts < _HOSTS and len(plan.targets) < _TARGETS and not lookup.met
+        return plan.hosts < _HOSTS_MAX and len(plan.targets) < _TARGETS and not lookup.met
 
     def _addresses(self, plan, lookup, name, port=0, is_target=False):
         """G3: every address of `name` is a target. is_target: an SRV record's."""
@@ -372,9 +370,4 @@ class Locator:
             if len(plan.targets) < _TARGETS:
                 plan.targets.append(Target(self.transport, address, host))
             else:
-                self._skip(plan, "%s:%d" % address, "G4")
-
-
-def _rule_of(host):
-    """The rule by which an SRV record with this target is skipped."""
-    return "G9" if host == _ROOT else "G4"
+                self.note("%s:%d" % address, "G4")
