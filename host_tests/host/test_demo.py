@@ -119,7 +119,7 @@ def test_what_is_shown(demos):
         )
     )
     assert heads < table < picture < gaps < last
-    assert "*** the primary dies ***" in out and "heap 64wK" in out
+    assert "*** the primary dies ***" in out and "heap 80wK" in out
     assert re.search(r" account 1: 127[0-9.]+\.13:5060 did not answer \(G14\)\n", out)
     assert "G14 silent" not in out and "secret" not in out and "\x1b" not in out
 

@@ -198,7 +198,7 @@ def test_one_set_of_files_registers_from_a_littlefs_image(name, tmp_path):
     that of a board's sockets. All else it is told stands in the image's settings file."""
     files = boards.build(name)
     port = boards.load(name).PORT
-    outside, heap = [], "64wK"
+    outside, heap = [], "80wK"
     environment = {"PATH": os.environ["PATH"]}
     with Lab() as lab:
         told = lab.settings(trace="notes")

@@ -35,6 +35,7 @@ class Stub:
         self.settings.local_address = address
         self.out = []
         self.came = []
+        self.cut = []
         self.networks = []
 
     def network(self, host, servers, now):
@@ -50,8 +51,9 @@ class Stub:
     def wake(self, now):
         pass
 
-    def receive(self, channel, data, source, now):
+    def receive(self, channel, data, source, now, cut=False):
         self.came.append((channel, data, source))
+        self.cut.append(cut)
 
     def failed(self, channel, peer, errno, now):
         self.came.append((channel, "failed", peer))
@@ -126,10 +128,11 @@ def test_w9_a_heap_in_pieces_takes_what_fits(stub, loop):
 
     tight = Tight(loop.sockets[SIP])
     with peer() as other:
-        for size in (100, 368, 1000):  # of the last one a part, which nobody can read: it is lost
+        for size in (100, 340, 1000):  # of the last one a part, and that is said
             other.sendto(b"x" * size, loop.sockets[SIP].getsockname())
             loop._read(SIP, tight)
-        assert [len(data) for _, data, _ in stub.came] == [100, 368, 368]
+        assert [len(data) for _, data, _ in stub.came] == [100, 340, 350]
+        assert stub.cut == [False, False, True]
         tight.free = 100
         with pytest.raises(MemoryError):  # the board restarts (W12)
             loop._read(SIP, tight)

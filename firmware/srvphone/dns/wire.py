@@ -42,7 +42,7 @@ _AAAA = const(28)
 _SRV = const(33)
 _NAPTR = const(35)
 _OPT = const(41)
-_HOSTS = const(b"\2\5\x0c")  # NS, CNAME, PTR: one name
+_ONE_NAME = const(b"\2\5\x0c")  # NS, CNAME, PTR: one name
 _CH = const(3)  # a class
 
 # What `check` says of a message. -10 and -11 are of `answer`.
@@ -128,7 +128,7 @@ def _data(msg, p, stop):
     p += 10
     if kind == _A:
         return stop if msg[p - 7] == _CH else p + 4
-    if kind in _HOSTS:
+    if kind in _ONE_NAME:
         return _name(msg, p, stop)
     if kind == _SOA:
         p = _name(msg, p, stop)
@@ -272,7 +272,7 @@ def value(msg, p, stop):
             fields += (msg[p + 1 : p + size],)
             p += size
         return fields + (expand(msg, p),)
-    return expand(msg, p) if kind in _HOSTS else msg[p:stop]
+    return expand(msg, p) if kind in _ONE_NAME else msg[p:stop]
 
 
 def ttl(msg, p):

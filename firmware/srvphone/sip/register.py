@@ -8,8 +8,17 @@ request.context         # what a 2xx to the newest send means
 from micropython import const
 
 from .client import Request
+from .message import capped
 
 EVERYTHING = const(-1)  # instead of an Expires: remove every binding of the user
+USUAL_S = const(3600)  # asked for where a 423 does not say what it wants
+
+_LEAST_MAX_S = const(86400)  # G24
+
+
+def min_expires(response):
+    """The Min-Expires of a 423 in seconds, at most a day; -1 if it has none that can be read."""
+    return capped(response.get(b"min-expires"), _LEAST_MAX_S)
 
 
 class Register(Request):

@@ -18,8 +18,8 @@ from .. import failover
 from ..clock import diff, earlier, later
 from .credentials import WRONG_PASSWORD
 from .expires import granted, refresh_after
-from .message import capped, retry_after
-from .register import EVERYTHING, Register
+from .message import retry_after
+from .register import EVERYTHING, USUAL_S, Register, min_expires
 from .transaction import LATE, Transaction
 
 # States, and what each waits for.
@@ -32,8 +32,6 @@ REJECTED = const("rejected")  # the long wait after a wrong password or a 403
 _FOR_EVER_MS = const(1 << 40)  # 35 years
 _STARVED_MS = const(20000)
 _LEAST_S = const(16)  # servers whose Min-Expires is known
-_LEAST_MAX_S = const(86400)  # G24
-_USUAL_S = const(3600)  # asked for where a 423 does not say what it wants
 _LOOK_MS = const(43200000)  # 12 h: a longer wait is run down, since ticks can't count it
 
 # Choices by their numbers in the settings.
@@ -99,8 +97,12 @@ class Registration:
             self.left_ms = self.core.randbelow(jitter_s * 1000 + 1)
         self.since = self.core.now
         self.failback = None
+        starved = False
         while True:
             try:
+                if starved:
+                    self.core.note("W9", "no-memory", self.label)
+                starved = False
                 yield from self._rest()
                 if self.gone:
                     servers = self.servers
@@ -108,6 +110,7 @@ class Registration:
                     self.gone = b""
                 yield from self._cycle()
             except MemoryError:  # W9: this cycle is given up
+                starved = True
                 self.core.starved += 1
                 self.state = WAITING
                 self.since = self.core.now
@@ -241,12 +244,11 @@ class Registration:
             return self.servers.judge(target, outcome, retry_after(response))
 
     def _least(self, target, response):
-        """The Min-Expires of a 423, which is remembered for its server; without one what is usual
-        in the field."""
-        least_s = capped(response.get(b"min-expires"), _LEAST_MAX_S)
+        """The Min-Expires of a 423, remembered for its server; without one what is usual."""
+        least_s = min_expires(response)
         self._note("W4", "423", target, least_s)
         if least_s < 0:
-            return _USUAL_S
+            return USUAL_S
         if len(self.least_s) >= _LEAST_S:
             self.least_s.clear()
         self.least_s[target.address] = least_s
@@ -269,8 +271,7 @@ class Registration:
         locator, target, asked_s = context
         account = self.account
         servers = self.servers
-        own = self.client.contact(self.client.local.address)
-        granted_s = granted(response, own, asked_s)
+        granted_s = granted(response, self.client.contact(self.client.local.address), asked_s)
         if not granted_s:
             self._note("G24", "granted-nothing", target)
             return False
