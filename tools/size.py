@@ -21,11 +21,13 @@ from core_tests import BUILT, ROOT
 
 BOARD = "RPI_PICO_W"
 FREE = 199376  # bytes of heap that a Pico W has free at main.py's start
-# Guards, not targets: heap is what boards are short of, .mpy bytes are only printed.
-HELD = 64 * 1024  # bytes of heap held when registered with one account
+# Guards, not targets: heap is what boards are short of, .mpy bytes are only printed. HELD and
+# SMALL were 64 and 80 KB before the phone took what the field sends for what it is: credentials
+# for each realm, what is granted, referrals, cut answers, bounds of look-ups as a whole.
+HELD = 76 * 1024  # bytes of heap held when registered with one account
 FURTHER = 3 * 1024  # and for a further account
 LOADED = 80 * 1024  # bytes held with all that a board loads
-SMALL = 80 * 1024  # bytes free at the start with which the phone fails over and back
+SMALL = 88 * 1024  # bytes free at the start with which the phone fails over and back
 
 # What runs for the heap figures: (label, code), see tools/heap.py; the product as .mpy. The
 # simulated network has no label: what it takes is not the phone's. It keeps two of everything.

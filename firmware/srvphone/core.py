@@ -94,6 +94,7 @@ class Core:
         self.tasks = []
         self.counts = {}  # of what was dropped or refused, by its name
         self.starved = 0  # how often memory was short
+        self._told = 0  # of that, what has been said
         self._events = []  # (task, event); event None: its first step
         self._running = None  # the task that goes its steps
         self._handlers = [None, None]  # by channel: (receive, failed)
@@ -262,6 +263,9 @@ class Core:
         """Set the time, let happening(*args) happen, and run every task that this concerns."""
         self.now = now
         try:
+            if self.starved > self._told:
+                self._told = self.starved
+                self.note("W9", "no-memory", "times", self.starved)
             happening(*args)
         except MemoryError:
             self.starved += 1

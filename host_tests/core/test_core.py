@@ -229,6 +229,20 @@ def test_core_a_happening_resumes_who_waits_for_it():
     assert heard == ["a", "over"] and core.now == 5
 
 
+def test_w9_that_memory_was_short_is_said_once_it_is_there():
+    records = []
+    core = made(records.append)
+    core.turn(1, starving)
+    core.wake(2)
+    core.wake(3)
+    assert [record[2:5] for record in records] == [("W9", "no-memory", "times 1")]
+    core._told = 0
+    core.note = starving  # still not
+    core.wake(4)
+    core.wake(5)
+    assert core.starved == 3  # one try for each time
+
+
 def starving(*arguments):
     raise MemoryError
 

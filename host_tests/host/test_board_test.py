@@ -62,7 +62,7 @@ def test_a_board_is_left_as_it_was(capsys, tmp_path):
 
 def test_a_cut_is_seen():
     """What a board said before it fell silent counts, and what is missing is named."""
-    results = board_test.Results(81920)
+    results = board_test.Results(90112)
     for line in ("pass test_md5 a", "fail test_md5 b", "row free_start 199376"):
         results.take(line)
     faults = results.faults()
@@ -73,7 +73,7 @@ def test_a_cut_is_seen():
 
 def test_limits_are_verdicts_on_a_pico_w_alone():
     for machine, verdict in (("Raspberry Pi Pico W with RP2040", False), ("ESP32", None)):
-        results = board_test.Results(81920)
+        results = board_test.Results(90112)
         for line in ("row query_ms 401", "row free_registered 117455", "row small no"):
             results.take(line)
         results.take("row machine " + machine)
@@ -86,7 +86,7 @@ def test_limits_are_verdicts_on_a_pico_w_alone():
 
 
 def test_every_board_says_how_much_heap_should_stay_free():
-    results = board_test.Results(81920)
+    results = board_test.Results(90112)
     for line in ("row machine ESP32", "row heap_free 40000", "row free_registered 39999"):
         results.take(line)
     assert results.verdict("free_registered") is False and results.verdict("small") is None

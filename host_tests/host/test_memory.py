@@ -31,7 +31,7 @@ def test_w9_a_pico_w_has_enough_left_when_registered():
     assert rows["over"] == "yes"
 
 
-def test_w9_with_80_kib_free_the_phone_fails_over_and_back():
+def test_w9_with_88_kib_free_the_phone_fails_over_and_back():
     rows, text = story(size.SMALL)
     assert rows["small_grows"] == 0  # what is free is all there is
     # 5 KB for the garbage of one turn, which wasm32 does not collect before its end

@@ -79,6 +79,8 @@ def until(world, where):
         for step in world.flows, world.step:
             if step() is False or world.s > limit:
                 raise RuntimeError("not registered at " + where)
+            if world.phone.starved:  # it would go on, but this much is not enough
+                raise MemoryError
             if WASM:
                 gc.collect()
                 yield

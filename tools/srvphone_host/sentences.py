@@ -52,7 +52,7 @@ NOTES = (
     ("G4", "no-targets", "account TTL ttl", "no server found; asks DNS again after {ttl}"),
     ("G4", "no-targets", "account stale", "no server found, and no answer from DNS"),
     ("G4", "no-targets", "account", "no server found"),
-    ("W9", "no-memory", "account", "not enough memory for this; tries again in 20 s"),
+    ("W9", "no-memory", "times count", "short of memory {count} times; something was given up"),
     # Registering, and going on to the next server
     ("*", "starts-at", "account server", "starts a cycle at {server}"),
     ("G14", "silent", "account server", "{server} did not answer"),

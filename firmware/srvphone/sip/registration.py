@@ -97,12 +97,8 @@ class Registration:
             self.left_ms = self.core.randbelow(jitter_s * 1000 + 1)
         self.since = self.core.now
         self.failback = None
-        starved = False
         while True:
             try:
-                if starved:
-                    self.core.note("W9", "no-memory", self.label)
-                starved = False
                 yield from self._rest()
                 if self.gone:
                     servers = self.servers
@@ -110,11 +106,11 @@ class Registration:
                     self.gone = b""
                 yield from self._cycle()
             except MemoryError:  # W9: this cycle is given up
-                starved = True
                 self.core.starved += 1
                 self.state = WAITING
-                self.since = self.core.now
-                self.left_ms = _STARVED_MS
+                self.left_ms = 0
+            if self.state == WAITING and not self.left_ms:
+                yield later(self.core.now, _STARVED_MS), ()
 
     def _rest(self):
         """Until the next cycle is due."""
