@@ -919,6 +919,23 @@ def test_w9_a_message_full_of_aliases_is_read_once():
     assert len(answer.read(cases[4][0], question, 0).records) > 16
 
 
+def test_w9_of_a_message_full_of_aliases_9_are_read():
+    msg, question = aliases_to_themselves(200)
+    expand = answer.expand
+    read = []
+
+    def counted(msg, p):
+        read.append(p)
+        return expand(msg, p)
+
+    answer.expand = counted
+    try:
+        answer.read(msg, question, 0)
+    finally:
+        answer.expand = expand
+    assert len(read) == 18  # each one's owner, and each target
+
+
 def test_w9_owners_are_compared_in_place():
     name = b"\3Www" + b"\7Example\3oRg\0"
     msg = b"0" * 12 + name + b"\3ftp\xc0\x10" + b"\3wwx\xc0\x10" + b"\3wW[\xc0\x10\2ww\xc0\x10"
