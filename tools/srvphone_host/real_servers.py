@@ -107,7 +107,7 @@ class _Server:
         self.program = find(self.command)
 
     def switch(self, state):
-        self.close()
+        self._end()
         if state == "up":
             self._run()
         elif state == "silent":
@@ -115,6 +115,9 @@ class _Server:
             self._sink.start(self.address)
 
     def close(self):
+        self._end()
+
+    def _end(self):
         for server, end in ((self._process, Process.end), (self._sink, Registrar.close)):
             if server:
                 end(server)
@@ -331,13 +334,24 @@ def _bare(name):
 
 
 class Kamailio(_Server):
-    """A registrar of one user, without a database; digest with or without qop."""
+    """A registrar of one user, without a database; digest with or without qop. `nonces` is one of
+    NONCES; with `min_expires` it answers 423 to less, once the credentials are right."""
 
     command = "kamailio"
 
-    def __init__(self, user="2002", password="secret", realm="grandstream.com", qop=True):
+    def __init__(
+        self,
+        user="2002",
+        password="secret",
+        realm="grandstream.com",
+        qop=True,
+        nonces="for all",
+        min_expires=0,
+    ):
         super().__init__()
+        self.nonces = nonces
         self._values = {"user": user, "password": password, "realm": realm, "qop": int(qop)}
+        self._values["min_expires"] = min_expires
 
     def start(self, address, folder):
         self.address, self.folder = address, Path(folder).resolve()
@@ -345,7 +359,7 @@ class Kamailio(_Server):
 
     def _run(self):
         conf = self.folder / "kamailio.cfg"
-        text = KAMAILIO_CFG
+        text = KAMAILIO_CFG + NONCES[self.nonces] + self._route()
         for name, value in self._values.items():
             text = text.replace("{%s}" % name, str(value))
         conf.write_text(text, encoding="utf-8")
@@ -354,6 +368,36 @@ class Kamailio(_Server):
         line += ["-m", "16", "-M", "4"]  # MB; 22 in all
         self._process = Process(line, self.folder)
         self._process.wait_until(lambda: exchange(self.address, PROBE))
+
+    def _route(self):
+        return KAMAILIO_REGISTRAR
+
+
+class KamailioEdge(Kamailio):
+    """A proxy that asks for credentials of its own (407) and takes them out of what it relays to
+    its `registrar`, which stands on another port of the same address. `switch` is the proxy's
+    alone: the registrar knows on what it knew."""
+
+    def __init__(self, registrar, realm="edge.example.com", **values):
+        super().__init__(realm=realm, **values)
+        self.registrar = registrar
+
+    def start(self, address, folder):
+        behind = Path(folder) / "registrar"
+        behind.mkdir()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((address[0], 0))
+            place = s.getsockname()
+        self.registrar.start(place, behind)
+        self._values["registrar"] = "%s:%d" % place
+        super().start(address, folder)
+
+    def close(self):
+        super().close()
+        self.registrar.close()
+
+    def _route(self):
+        return KAMAILIO_EDGE
 
 
 KAMAILIO_CFG = """\
@@ -370,6 +414,17 @@ loadmodule "sl.so"
 loadmodule "pv.so"
 loadmodule "textops.so"
 loadmodule "auth.so"
+modparam("sl", "bind_tm", 0)
+"""
+
+# What a nonce is good for, until it is 300 s old.
+NONCES = {
+    "for all": "",  # whatever its count
+    "counted": 'modparam("auth", "nonce_count", 1)\n',  # each time with a higher count
+    "once": 'modparam("auth", "one_time_nonce", 1)\n',  # one request
+}
+
+KAMAILIO_REGISTRAR = """\
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 modparam("usrloc", "db_mode", 0)
@@ -384,7 +439,35 @@ request_route {
         www_challenge("{realm}", "{qop}");
         exit;
     }
+    # Left to itself the module raises what is asked for, silently. 0 takes the binding away.
+    $var(expires) = $(hdr(Expires){s.int});
+    if ($var(expires) > 0 && $var(expires) < {min_expires}) {
+        append_to_reply("Min-Expires: {min_expires}\\r\\n");
+        sl_send_reply("423", "Interval Too Brief");
+        exit;
+    }
     save("location");
+}
+"""
+
+KAMAILIO_EDGE = """\
+loadmodule "tm.so"
+
+request_route {
+    if (!is_method("REGISTER")) {
+        sl_send_reply("405", "Method Not Allowed");
+        exit;
+    }
+    # A request that came before is not judged anew: its nonce may have been good once.
+    t_check_trans();
+    if (!pv_proxy_authenticate("{realm}", "{password}", "0")) {
+        proxy_challenge("{realm}", "{qop}");
+        exit;
+    }
+    consume_credentials();
+    remove_hf("Route");
+    $du = "sip:{registrar}";
+    t_relay();
 }
 """
 
