@@ -51,7 +51,10 @@ class Net:
         self.dns_port = 0
         self.local = "0.0.0.0"  # the address that sockets are bound to
         self.heard = None  # when something last came in
-        self.bytes = _SIP_BYTES, _EDNS_BYTES if settings.edns0 else _DNS_BYTES
+        # How much is read at once, by channel: as much as it may be, and as much as there was
+        # memory for. It is less until a datagram fills it.
+        self.most = _SIP_BYTES, _EDNS_BYTES if settings.edns0 else _DNS_BYTES
+        self.bytes = list(self.most)
         self.poller = select.poll()
         self.sockets: "list" = [None, None]  # by channel
         self.streams: "list" = []
@@ -193,12 +196,16 @@ class Net:
                     raise
                 size //= 2
             except OSError as e:
-                if channel == _DNS and self.reports(_DNS):
+                if size < self.bytes[channel]:  # it was taken from the socket, and is lost
+                    self.bytes[channel] = size
+                    self.phone.starved += 1
+                elif channel == _DNS and self.reports(_DNS):
                     self.phone.failed(_DNS, None, e.errno, self.ticks())
                 return
         self.heard = self.ticks()
         if data:
             cut = len(data) == size
+            self.bytes[channel] = self.most[channel] if cut else size
             self.phone.receive(channel, data, self.unpack(packed), self.heard, cut)
         elif channel == _SIP:  # W10: an empty datagram wedges a socket of the ESP32
             self._open(_SIP, self.sip_port)

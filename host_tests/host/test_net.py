@@ -36,6 +36,7 @@ class Stub:
         self.out = []
         self.came = []
         self.cut = []
+        self.starved = 0
         self.networks = []
 
     def network(self, host, servers, now):
@@ -136,6 +137,32 @@ def test_w9_a_heap_in_pieces_takes_what_fits(stub, loop):
         tight.free = 100
         with pytest.raises(MemoryError):  # the board restarts (W12)
             loop._read(SIP, tight)
+
+
+def test_w9_a_datagram_that_memory_is_short_for_is_lost_once_and_said(stub, loop):
+    """The unix port takes it from the socket before it lacks the memory for what it gives."""
+
+    class Short:
+        sizes = []
+
+        def __init__(self, sock):
+            self.sock = sock
+
+        def recvfrom(self, size):
+            self.sizes.append(size)
+            got = self.sock.recvfrom(size)
+            if size > 1400:
+                raise MemoryError
+            return got
+
+    short = Short(loop.sockets[SIP])
+    with peer() as other:
+        for size in (100, 200, 1400, 90):
+            other.sendto(b"x" * size, loop.sockets[SIP].getsockname())
+            loop._read(SIP, short)
+    assert short.sizes == [2800, 1400, 1400, 1400, 2800, 1400]
+    assert [len(data) for _, data, _ in stub.came] == [200, 1400]
+    assert stub.cut == [False, True] and stub.starved == 2
 
 
 def test_w10_what_was_heard_last_is_known(stub, loop):
