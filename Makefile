@@ -8,7 +8,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test core lint types mutants size bench mpy readme servers setup setup-demo clean \
-    flash provision console trace board-test undeploy firmware-manifest year packages
+    flash provision console trace board-test undeploy firmware-manifest year packages \
+    hostile
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -69,6 +70,9 @@ mpy: setup-demo ## the firmware compiled for a board, in build/mpy/firmware
 
 year: setup ## years of virtual time on wasm32: a quarter of an hour
 	@$(BIN)/python tools/year.py
+
+hostile: setup ## a hostile network around the phone: ARGS="--long", "--seed 7 --round 123 --on unix"
+	@$(BIN)/python tools/hostile.py $(ARGS)
 
 packages: setup ## bring the package.json of mip up to date
 	@$(BIN)/python tools/packages.py

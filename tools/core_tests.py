@@ -45,7 +45,7 @@ def compile_product(target):
         compile_tree(ROOT / part, target / part)
 
 
-def command(on, script, arguments, paths):
+def command(on, script, arguments, paths, heap="8M"):
     """The command and the environment that run a script of the project on a MicroPython."""
     paths = ":".join(map(str, paths))
     if on == "wasm32":
@@ -54,7 +54,7 @@ def command(on, script, arguments, paths):
         return [tool("node"), "tools/wasm/run.mjs", ".", paths, script, *arguments], None
     # What the simulator keeps lies scattered: with 1 MB, a third of it in use, no 4 KB are in one
     # piece after a few virtual hours, and with 4 MB now and then no 8 KB.
-    start = [os.environ.get("MICROPYTHON") or tool("micropython"), "-X", "heapsize=8M"]
+    start = [os.environ.get("MICROPYTHON") or tool("micropython"), "-X", "heapsize=" + heap]
     return [*start, script, *arguments], {**os.environ, "MICROPYPATH": paths}
 
 
