@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
 .PHONY: help demo test core lint types mutants size bench mpy readme servers setup setup-demo clean \
     flash provision console trace board-test undeploy firmware-manifest year packages \
-    hostile
+    hostile soak
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -73,6 +73,9 @@ year: setup ## years of virtual time on wasm32: a quarter of an hour
 
 hostile: setup ## a hostile network around the phone: ARGS="--long", "--seed 7 --round 123 --on unix"
 	@$(BIN)/python tools/hostile.py $(ARGS)
+
+soak: setup ## what is too long for CI: all mutants, the long hostile campaign, the year; hours
+	@$(BIN)/python tools/soak.py $(ARGS)
 
 packages: setup ## bring the package.json of mip up to date
 	@$(BIN)/python tools/packages.py
