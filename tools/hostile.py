@@ -34,7 +34,7 @@ EACH = 50  # messages of a round
 ON = ("cpython", "unix", "wasm32")
 # Messages on each.
 SHORT = {"cpython": 5000, "unix": 2000, "wasm32": 1000}
-USUAL = {"cpython": 50000, "unix": 20000, "wasm32": 8000}
+USUAL = {"cpython": 20000, "unix": 8000, "wasm32": 3000}
 LONG = {"cpython": 1000000, "unix": 200000, "wasm32": 50000}
 SILENT_S = 300  # without a word: it hangs
 SMALL = "640K"  # with --free
