@@ -77,7 +77,12 @@ class Year:
         world = self.world
         world.phone.start(world.now)
         yield from self.until_granted(1, True)
-        self.peak = 0  # power on is of no day
+        # Before the first day each server hands out its first nonce: that is of no day's peak.
+        for dead in ([PRIMARY], []):
+            world.dead = dead
+            yield from self.until_granted(world.granted + 1, True)
+        self.peak = 0
+        granted = world.granted
         for i in range(self.refreshes):
             since = world.s, world.ms
             close = i < self.day or i >= self.refreshes - self.day
@@ -86,7 +91,7 @@ class Year:
             fail = i % self.week == self.day // 2
             world.dead = [PRIMARY] if fail else []
             world.first = None
-            yield from self.until_granted(i + 2, close or fail)
+            yield from self.until_granted(granted + i + 1, close or fail)
             self.check(i, since, BACKUP if fail else PRIMARY)
             self.failovers += fail
             if i + 1 == self.day:
