@@ -93,16 +93,22 @@ def read(msg, question, now, exact=False, report=None):
         code = TRUNCATED
     if code and code != NXDOMAIN:
         return made(code, 0, now, [])
+    return _records(msg, question, now, report)
+
+
+def _records(msg, question, now, report):
+    """The Answer of a message that has one, or a denial. On its own since a frame of more than
+    eleven words, as `read` would have, is taken from the heap."""
     if (
-        not (code or question[-4] or msg[6])
+        not (msg[3] & 15 or question[-4] or msg[6])
         and msg[7] <= _PLAIN_RECORDS
         and question.endswith(b"\0\1")
         and len(msg) <= _PLAIN_BYTES
     ):
         records = _SLOT * msg[7]
-        code = _plain(msg, 12 + len(question), question[-3], records)
-        if code >= 0:  # a TTL
-            return made(FOUND, code, now, records)
+        least = _plain(msg, 12 + len(question), question[-3], records)
+        if least >= 0:
+            return made(FOUND, least, now, records)
     return _chase(msg, question, now, report)
 
 
