@@ -428,6 +428,14 @@ def test_w4_without_min_expires_3600_is_asked_once():
     assert len(registers(scene)) == 1
 
 
+def test_w4_a_server_that_wants_ever_more_is_heard_once():
+    scene = guide.scene()
+    answers(scene.primary, *[(423, ["Min-Expires: %d" % s]) for s in range(90, 2000, 30)])
+    scene.start(guide.account(register_expiration_s=60))
+    until(scene, "waiting")
+    assert [header(text, "Expires") for text in registers(scene)] == ["60", "90"]
+
+
 def test_g24_a_min_expires_is_remembered_for_its_server_up_to_a_day():
     scene = guide.scene()
     scene.primary.minimum_s = 90
