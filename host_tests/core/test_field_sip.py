@@ -358,7 +358,8 @@ def test_w3_any_other_answer_starts_the_count_anew():
         asked(scene, "a"),
         asked(scene, "b"),
         (423, ["Min-Expires: 90"]),
-        asked(scene, "c"),
+        asked(scene, "c"),  # b had been used
+        asked(scene, "d"),  # the first one that counts, after the 423
     )
     scene.start(guide.account(register_expiration_s=60))
     settle(scene)
@@ -726,6 +727,8 @@ def test_w3_credentials_are_starred_wherever_they_stand():
         assert b"\r\nTo: a\r\n\r\n" in shown, before
         shown = info("sip", (before + secret).lstrip() + b"\r\n")
         assert "0123456789abcdef" not in shown, before
+    data = b'SIP/2.0 200 OK\r\nAuthorization: Digest a=b,\r\n response="0123456789abcdef"\r\n\r\n'
+    assert b"0123456789abcdef" not in b"".join(masked(data))
     data = b'SIP/2.0 401 U\r\nWWW-Authenticate: Digest realm="digest r", nonce="n"\r\n\r\n'
     assert b"".join(masked(data)) == data
     data = b"OPTIONS sip:digest@digest.example.com SIP/2.0\r\n\r\n"
