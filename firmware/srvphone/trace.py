@@ -1,7 +1,7 @@
 """What happened, as records: the last few kept, each one shown to a listener as it is made.
 
     trace = Trace(lambda record: print(line(record)))
-    trace.note(now, "G14", "silent", "192.168.10.13:5060 after 3 sends")
+    trace.note(now, "G14", "silent", "0 192.168.10.13:5060")
     trace.datagram(now, "sip", ">", ("192.168.10.13", 5060), data)
 
 A record is (seconds, milliseconds, rule, event, text, data): the time since the trace began, the

@@ -30,7 +30,7 @@ from srvphone_host.settings_doc import with_hints
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
-HEAP = "80wK"  # 80 K of a board's words
+HEAP = "80wK"  # objects that take 80 KB on a board of 32 bits: 160 KB here
 MPY_VERSION = 6  # of .mpy files: MicroPython 1.19 and newer
 
 _LINE = re.compile(r"(\d+\.\d{3}) (\S+) (\S+) ?(.*)")
